@@ -1,0 +1,256 @@
+//! The only code that changes return slots and barrier arrays (but for the trampoline's own step).
+//!
+//! Mechanism, no policy: *which* frames get a barrier and *when* is the collector's business, so that a runtime can
+//! recover from a panic without one.
+//!
+//! Every function here is for a **stopped** stack: its code does not run, nobody else changes its array, and
+//! `sp` is its stack pointer. Asynchronous *readers* (a profiler's signal handler) are welcome at any instruction:
+//!
+//! * install: write the record, publish it (release), then patch the slot;
+//! * remove: restore the slot, then retire the record.
+//!
+//! So whoever sees a stub in a return slot finds its record (I1). Nothing here allocates, locks or panics (I6).
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::stkbar::{Stkbar, StkbarSlice};
+use crate::stub::{Stub, is_barrier};
+
+/// Why no barrier was installed. Never an error: fewer barriers are always sound (I7), take the next frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The array is full.
+    #[error("the barrier array is full ({0} records)")]
+    Full(usize),
+    /// The slot is not a word of this stack.
+    #[error("return slot {0:#x} does not lie on this stack")]
+    OutsideStack(usize),
+    /// A younger barrier stands at the same or a higher address (I2).
+    #[error("return slot {0:#x} is not above the last barrier")]
+    OutOfOrder(usize),
+    /// There is no return address in the slot: the outermost frame.
+    #[error("return slot {0:#x} holds no return address")]
+    NoReturnAddress(usize),
+    /// The slot already holds a barrier: recording it as an original address would loop for ever.
+    #[error("return slot {0:#x} already holds a barrier")]
+    AlreadyInstalled(usize),
+}
+
+/// What became of the records of a removed list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Slots that got their return address back.
+    pub restored: usize,
+    /// Barriers that had been hit.
+    pub hit: usize,
+    /// Barriers whose frame was gone without a return (longjmp, a killed frame): dropped, nothing was written.
+    pub dead: usize,
+}
+
+/// Puts a barrier over the return address in `slot`.
+///
+/// # Errors
+///
+/// [`Refused`] says why not; nothing has changed then.
+///
+/// # Safety
+///
+/// The stack is stopped. `slot` is the return slot of a live frame of this stack, found by walking from its stack
+/// pointer; that frame is not the youngest on a machine with a link register, and what the slot holds is a
+/// return address (not data that only looks like one, as where stacks are switched).
+#[doc(alias = "gcInstallStackBarrier")]
+pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
+    let (position, len) = bars.state();
+    if len >= bars.capacity() {
+        return Err(Refused::Full(len));
+    }
+    if !(bars.base()..bars.stack_hi()).contains(&slot) || slot % size_of::<usize>() != 0 {
+        return Err(Refused::OutsideStack(slot));
+    }
+    if len > 0 && bars.record(len - 1).saved_lr_ptr >= slot {
+        return Err(Refused::OutOfOrder(slot));
+    }
+    // SAFETY: an aligned word of the stack, checked above; the stack is the caller's while it is stopped.
+    let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
+    let saved_lr_val = word.load(Ordering::Relaxed);
+    if saved_lr_val == 0 {
+        return Err(Refused::NoReturnAddress(slot));
+    }
+    if is_barrier(saved_lr_val) {
+        return Err(Refused::AlreadyInstalled(slot));
+    }
+    bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
+    bars.set_state(position, len + 1);
+    word.store(bars.stub(len).pc(), Ordering::Release);
+    Ok(())
+}
+
+/// Restores every return address that is still patched and empties the array.
+///
+/// A record whose slot lies below `sp`, or no longer holds its stub, belongs to a frame that is gone; it is dropped and
+/// nothing is written to its slot, which may be somebody else's by now.
+///
+/// # Safety
+///
+/// The stack is stopped with stack pointer `sp`.
+#[doc(alias = "gcRemoveStackBarriers")]
+pub unsafe fn remove(bars: &StkbarSlice, sp: usize) -> Removed {
+    let (position, len) = bars.state();
+    let mut removed = Removed { hit: position.min(len), ..Removed::default() };
+    for index in position..len {
+        // SAFETY: the caller's promise, passed on.
+        if unsafe { restore(bars, index, sp) } {
+            removed.restored += 1;
+        } else {
+            removed.dead += 1;
+        }
+    }
+    bars.set_state(0, 0);
+    removed
+}
+
+/// Marks hit every barrier below `sp`, whose frames are gone: for a recover in the middle of a stack.
+///
+/// The slots lie in dead memory, so nothing is written to them. Returns how many were skipped.
+///
+/// # Safety
+///
+/// The stack is stopped, or runs this very call, and will go on at `sp`: no frame below it is ever returned from.
+#[doc(alias = "gcSkipBarriers")]
+pub unsafe fn skip(bars: &StkbarSlice, sp: usize) -> usize {
+    let (position, len) = bars.state();
+    let next = first_at_or_above(bars, position, len, sp);
+    bars.set_state(next, len);
+    next - position
+}
+
+/// Restores the return addresses below `dst` *and* marks those barriers hit: for whoever writes into a stack at
+/// `dst` without a write barrier. The frames below stay alive; the re-scan will cover them and the frame at `dst`.
+///
+/// Returns how many barriers it took away.
+///
+/// # Safety
+///
+/// The stack is stopped with stack pointer `sp`, or runs this very call.
+#[doc(alias = "gcUnwindBarriers")]
+pub unsafe fn unwind(bars: &StkbarSlice, sp: usize, dst: usize) -> usize {
+    let (position, len) = bars.state();
+    let next = first_at_or_above(bars, position, len, dst);
+    for index in position..next {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { restore(bars, index, sp) };
+    }
+    bars.set_state(next, len);
+    next - position
+}
+
+/// Empties the array and writes nothing to any slot: for a stack whose frames are all gone (I12).
+///
+/// # Safety
+///
+/// No frame of the stack will be returned from.
+pub unsafe fn purge(bars: &StkbarSlice) {
+    bars.set_state(0, 0);
+}
+
+/// Moves records and stubs along with a stack that was copied: `new` gets the records of `old`, at the same
+/// indices, with slots shifted to the same distance from [`StkbarSlice::stack_hi`], and the slots of the copy get the stubs of the new class (I11).
+///
+/// Returns `false`, having changed nothing, if `new` has room for fewer records than `old` holds.
+///
+/// # Safety
+///
+/// The old stack is stopped with stack pointer `sp`; everything from `sp` to its `stack_hi` has been copied to the same distance below the new
+/// `stack_hi`; nobody runs on or walks the new stack yet.
+#[doc(alias = "adjuststkbar")]
+pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> bool {
+    let (position, len) = old.state();
+    if len > new.capacity() {
+        return false;
+    }
+    for index in 0..len {
+        let Stkbar { saved_lr_ptr: old_slot, saved_lr_val } = old.record(index);
+        let slot = old_slot.wrapping_sub(old.stack_hi()).wrapping_add(new.stack_hi());
+        new.set_record(index, Stkbar { saved_lr_ptr: slot, saved_lr_val });
+        if index >= position && old_slot >= sp {
+            // SAFETY: a word of the copied part, which is nobody else's yet.
+            let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
+            if word.load(Ordering::Relaxed) == old.stub(index).pc() {
+                word.store(new.stub(index).pc(), Ordering::Relaxed);
+            }
+        }
+    }
+    new.set_state(position, len);
+    true
+}
+
+/// The return address in `slot`: the *saved* one where a barrier is installed.
+///
+/// # Safety
+///
+/// `slot` is the return slot of a live frame on a stack that cannot run meanwhile, or on the caller's own.
+#[doc(alias = "getcallerpc")]
+pub unsafe fn caller_pc(slot: *const usize) -> usize {
+    // SAFETY: a live return slot, by the caller's promise.
+    let pc = unsafe { slot.read_volatile() };
+    // SAFETY: passed on.
+    match unsafe { barrier_over(pc, slot as usize) } {
+        Some((_, _, record)) => record.saved_lr_val,
+        None => pc,
+    }
+}
+
+/// Makes the frame that owns `slot` return to `pc`: changes the *saved* address where a barrier is installed, so that
+/// the barrier is still hit on the way.
+///
+/// # Safety
+///
+/// As [`caller_pc`]; and `pc` is an address that frame can return to.
+#[doc(alias = "setcallerpc")]
+pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
+    // SAFETY: a live return slot, by the caller's promise.
+    let found = unsafe { barrier_over(slot.read_volatile(), slot as usize) };
+    match found {
+        Some((bars, index, record)) => bars.set_record(index, Stkbar { saved_lr_val: pc, ..record }),
+        // SAFETY: as above.
+        None => unsafe { slot.write_volatile(pc) },
+    }
+}
+
+/// Array, index and record behind the word `pc` of return slot `slot`.
+///
+/// # Safety
+///
+/// `slot` is a live return slot.
+unsafe fn barrier_over(pc: usize, slot: usize) -> Option<(StkbarSlice, usize, Stkbar)> {
+    let stub = Stub::at(pc)?;
+    // SAFETY: a stub in a live return slot stands on a stack of its class (I1).
+    let bars = unsafe { StkbarSlice::around(slot, stub.class()) }?;
+    let (index, record) = bars.resolve(stub, slot)?;
+    Some((bars, index, record))
+}
+
+/// Puts record `index`'s return address back if its slot is live and still holds the stub.
+///
+/// # Safety
+///
+/// The stack is stopped with stack pointer `sp`.
+unsafe fn restore(bars: &StkbarSlice, index: usize, sp: usize) -> bool {
+    let Stkbar { saved_lr_ptr: slot, saved_lr_val } = bars.record(index);
+    if slot < sp {
+        return false;
+    }
+    // SAFETY: install checked that the slot is an aligned word of this stack; at or above `sp` it is live memory.
+    let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
+    let ours = word.load(Ordering::Relaxed) == bars.stub(index).pc();
+    if ours {
+        word.store(saved_lr_val, Ordering::Release);
+    }
+    ours
+}
+
+/// Index of the first record from `position` whose slot is not below `sp`.
+fn first_at_or_above(bars: &StkbarSlice, position: usize, len: usize, sp: usize) -> usize {
+    (position..len).find(|&i| bars.record(i).saved_lr_ptr >= sp).unwrap_or(len.max(position))
+}

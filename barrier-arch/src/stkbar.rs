@@ -1,0 +1,309 @@
+//! One barrier's record, and the view of one stack's stolen array of them.
+//!
+//! # Where the array lies
+//!
+//! A stack is `2^k` bytes, aligned to `2^k`; `t` is its top. Everything is at a fixed distance below
+//! `t`, so that a trampoline, a DWARF expression and this file all find it by the same arithmetic.
+//!
+//! ```text
+//!   t -  8       unused: perf cannot read the last word of its own stack dump
+//!   t - 16       cookie, t ^ MAGIC: says "this really is a stack with an array"
+//!   t - 24       state: position in the low half, length in the high half, both in bytes (16 · n)
+//!   t - 32       capacity in records; bit 63: keys are searched, not indexed
+//!   t - 48       record 0 { saved_lr_ptr, saved_lr_val }      youngest barrier, lowest slot address
+//!   t - 64       record 1
+//!   …
+//!   t - 32 - 16·capacity          = StkbarSlice::stack_hi: the first frame starts below here
+//! ```
+//!
+//! # Rules
+//!
+//! * Records are ordered by slot address, low to high (I2).
+//! * `position` is the index of the lowest barrier not hit. The trampoline *sets* it; everybody else
+//!   writes length and position together, in one 64-bit store, or not at all.
+//! * A record is written before the length that makes it visible (release), and the length before the
+//!   slot is patched (I1). `patch.rs` is the only file that changes any of it.
+
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::size_class::SizeClass;
+use crate::spacing::Spacing;
+use crate::stub::{Key, Stub};
+
+/// What a barrier overwrote, and where.
+///
+/// The seed's record, two words.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[doc(alias = "stkbar")]
+pub struct Stkbar {
+    /// Address of the return slot that was overwritten.
+    pub saved_lr_ptr: usize,
+    /// The return address that was in it.
+    pub saved_lr_val: usize,
+}
+
+impl fmt::Debug for Stkbar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "*{:#x}={:#x}", self.saved_lr_ptr, self.saved_lr_val)
+    }
+}
+
+/// The distances below the top at which everything lies, in bytes.
+pub(crate) mod below_top {
+    pub(crate) const COOKIE: usize = 16;
+    pub(crate) const STATE: usize = 24;
+    pub(crate) const CAPACITY: usize = 32;
+    pub(crate) const RECORD_0: usize = 48;
+    /// Bytes between two records.
+    pub(crate) const STRIDE: usize = 16;
+    /// Everything above record 0's end.
+    pub(crate) const HEADER: usize = 32;
+}
+
+const MAGIC: usize = 0x57ac_ba44_1e40_c0de_u64 as usize;
+const SEARCHED: u64 = 1 << 63;
+
+/// The barriers of one stack: its array, stolen from the top of the stack itself.
+///
+/// A handle of one word. Reading through it is always allowed, from a signal handler too; changing the array
+/// takes the functions of [`crate::patch`], whose contract is that the stack is stopped.
+pub struct StkbarSlice {
+    top: NonNull<u8>,
+    class: SizeClass,
+}
+
+// SAFETY: the handle is an address; all memory behind it is accessed through atomics.
+unsafe impl Send for StkbarSlice {}
+// SAFETY: as above; writers are serialised by the contract of `patch`.
+unsafe impl Sync for StkbarSlice {}
+
+impl StkbarSlice {
+    /// Bytes that the array takes from the top of a stack of `class` under `spacing`.
+    pub const fn stolen_bytes(class: SizeClass, spacing: Spacing) -> usize {
+        below_top::HEADER + below_top::STRIDE * spacing.capacity(class)
+    }
+
+    /// Steals the array from the top of the stack at `base` and makes it empty.
+    ///
+    /// # Safety
+    ///
+    /// `base` is aligned to `class.bytes()`; the top [`StkbarSlice::stolen_bytes`] of the
+    /// `class.bytes()` bytes that start there are writable, used by nobody else, and stay so as long as the handle
+    /// or a barrier on this stack is in use.
+    pub unsafe fn steal(base: NonNull<u8>, class: SizeClass, spacing: Spacing) -> StkbarSlice {
+        debug_assert_eq!(base.as_ptr() as usize & class.mask(), 0);
+        // SAFETY: in bounds or one past, by the caller's promise.
+        let top = unsafe { base.add(class.bytes()) };
+        let bars = StkbarSlice { top, class };
+        let searched = if spacing == Spacing::EveryFrame { SEARCHED } else { 0 };
+        bars.half_words(below_top::CAPACITY)
+            .store(spacing.capacity(class) as u64 | searched, Ordering::Relaxed);
+        bars.set_state(0, 0);
+        bars.word(below_top::COOKIE).store(bars.top() ^ MAGIC, Ordering::Release);
+        bars
+    }
+
+    /// The array of the stack that `sp` points into, or `None` if there is no array there.
+    ///
+    /// # Safety
+    ///
+    /// The header of a stack of `class` around `sp` is readable memory.
+    pub unsafe fn around(sp: usize, class: SizeClass) -> Option<StkbarSlice> {
+        let top = NonNull::new(class.top_of(sp) as *mut u8)?;
+        let bars = StkbarSlice { top, class };
+        (bars.word(below_top::COOKIE).load(Ordering::Acquire) == bars.top() ^ MAGIC).then_some(bars)
+    }
+
+    /// A second handle on the same array.
+    ///
+    /// # Safety
+    ///
+    /// The caller keeps both handles from outliving the stack, and their users from changing the
+    /// array at the same time.
+    pub unsafe fn alias(&self) -> StkbarSlice {
+        StkbarSlice { top: self.top, class: self.class }
+    }
+
+    /// Clears the cookie: the memory is no stack any more.
+    pub fn retire(self) {
+        self.word(below_top::COOKIE).store(0, Ordering::Release);
+    }
+
+    /// The size class of the stack.
+    pub fn class(&self) -> SizeClass {
+        self.class
+    }
+
+    /// One past the last byte of the stack.
+    pub fn top(&self) -> usize {
+        self.top.as_ptr() as usize
+    }
+
+    /// Lowest address of the stack's memory.
+    pub fn base(&self) -> usize {
+        self.top() - self.class.bytes()
+    }
+
+    /// Where the stack proper begins, growing down: just below the array. 16-byte aligned.
+    pub fn stack_hi(&self) -> usize {
+        self.top() - below_top::HEADER - below_top::STRIDE * self.capacity()
+    }
+
+    /// How many records fit.
+    pub fn capacity(&self) -> usize {
+        (self.half_words(below_top::CAPACITY).load(Ordering::Relaxed) & !SEARCHED) as usize
+    }
+
+    /// Are the stubs of this stack the searching kind (every-frame mode)?
+    pub fn is_searched(&self) -> bool {
+        self.half_words(below_top::CAPACITY).load(Ordering::Relaxed) & SEARCHED != 0
+    }
+
+    /// How many records there are, hit or not.
+    pub fn len(&self) -> usize {
+        self.state().1
+    }
+
+    /// Is there no record?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Index of the lowest barrier that was not hit; `len()` if all were.
+    pub fn position(&self) -> usize {
+        self.state().0
+    }
+
+    /// Position and length, read together.
+    pub fn state(&self) -> (usize, usize) {
+        let state = self.half_words(below_top::STATE).load(Ordering::Acquire);
+        let stride = below_top::STRIDE as u64;
+        (((state & 0xffff_ffff) / stride) as usize, ((state >> 32) / stride) as usize)
+    }
+
+    /// Record `index`, if there is one.
+    pub fn get(&self, index: usize) -> Option<Stkbar> {
+        (index < self.len()).then(|| self.record(index))
+    }
+
+    /// All records from low to high slot address.
+    pub fn iter(&self) -> impl Iterator<Item = Stkbar> + '_ {
+        (0..self.len()).map(|i| self.record(i))
+    }
+
+    /// Index and record of the barrier whose slot is `slot`. Binary search.
+    pub fn find(&self, slot: usize) -> Option<(usize, Stkbar)> {
+        let (mut lo, mut hi) = (0, self.len());
+        while lo < hi {
+            let mid = lo + (hi - lo) / 2;
+            let record = self.record(mid);
+            match record.saved_lr_ptr.cmp(&slot) {
+                core::cmp::Ordering::Equal => return Some((mid, record)),
+                core::cmp::Ordering::Less => lo = mid + 1,
+                core::cmp::Ordering::Greater => hi = mid,
+            }
+        }
+        None
+    }
+
+    /// What the stub that was found in return slot `slot` replaced; `None` if no record says so.
+    pub fn resolve(&self, stub: Stub, slot: usize) -> Option<(usize, Stkbar)> {
+        match stub.key() {
+            _ if stub.class() != self.class => None,
+            Key::Index(i) => {
+                let i = usize::from(i);
+                self.get(i).filter(|r| r.saved_lr_ptr == slot).map(|r| (i, r))
+            }
+            Key::Search => self.find(slot),
+        }
+    }
+
+    /// The stub that stands for record `index`: what is written over its return address.
+    pub fn stub(&self, index: usize) -> Stub {
+        let key = if self.is_searched() { Key::Search } else { Key::Index(index as u8) };
+        Stub::new(self.class, key)
+    }
+
+    /// A printable list with `==>` before record `culprit`.
+    pub fn dump(&self, culprit: Option<usize>) -> Dump<'_> {
+        Dump { bars: self, culprit }
+    }
+
+    pub(crate) fn record(&self, index: usize) -> Stkbar {
+        let at = below_top::RECORD_0 + below_top::STRIDE * index;
+        Stkbar {
+            saved_lr_ptr: self.word(at).load(Ordering::Relaxed),
+            saved_lr_val: self.word(at - size_of::<usize>()).load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn set_record(&self, index: usize, record: Stkbar) {
+        let at = below_top::RECORD_0 + below_top::STRIDE * index;
+        self.word(at).store(record.saved_lr_ptr, Ordering::Relaxed);
+        self.word(at - size_of::<usize>()).store(record.saved_lr_val, Ordering::Relaxed);
+    }
+
+    /// Publishes position and length together. Release: the records they speak of are visible first (I1).
+    pub(crate) fn set_state(&self, position: usize, len: usize) {
+        let stride = below_top::STRIDE as u64;
+        let state = position as u64 * stride | (len as u64 * stride) << 32;
+        self.half_words(below_top::STATE).store(state, Ordering::Release);
+    }
+
+    fn word(&self, below: usize) -> &AtomicUsize {
+        // SAFETY: within the stolen part, aligned; valid by the contract of `steal` / `around`.
+        unsafe { AtomicUsize::from_ptr(self.top.as_ptr().sub(below).cast()) }
+    }
+
+    fn half_words(&self, below: usize) -> &AtomicU64 {
+        // SAFETY: as `word`; the header's words are 8-byte aligned on every architecture.
+        unsafe { AtomicU64::from_ptr(self.top.as_ptr().sub(below).cast()) }
+    }
+}
+
+/// A list of barriers as Go prints it: `@@@` at the position, `==>` at a culprit.
+pub struct Dump<'a> {
+    bars: &'a StkbarSlice,
+    culprit: Option<usize>,
+}
+
+impl fmt::Display for Dump<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (position, len) = self.bars.state();
+        f.write_str("[")?;
+        // One past the end too: a position (or a culprit) may be there.
+        for i in 0..=len {
+            if i == position {
+                f.write_str(" @@@")?;
+            }
+            if Some(i) == self.culprit {
+                f.write_str(" ==>")?;
+            }
+            if let Some(record) = self.bars.get(i) {
+                write!(f, " {record:?}")?;
+            }
+        }
+        f.write_str(" ]")
+    }
+}
+
+impl fmt::Debug for Dump<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for StkbarSlice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.dump(None).fmt(f)
+    }
+}
+
+impl fmt::Debug for StkbarSlice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StkbarSlice({:?}, top {:#x}, {})", self.class, self.top(), self.dump(None))
+    }
+}

@@ -1,0 +1,5 @@
+//! To be written.
+
+pub mod heap;
+
+pub use heap::{Heap, Object};

@@ -1,0 +1,62 @@
+//! One step to the caller, and where its return address is kept: the seam for other people's frames.
+
+use crate::memory::ReadWord;
+
+/// What a walk starts from and carries from frame to frame. Addresses, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registers {
+    /// Where the frame goes on executing.
+    pub pc: usize,
+    /// Its stack pointer.
+    pub sp: usize,
+    /// Its frame pointer.
+    pub fp: usize,
+}
+
+/// What a stepper finds out about a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The frame has a caller.
+    Caller {
+        /// Canonical frame address: the stack pointer in the caller after the return.
+        cfa: usize,
+        /// Address of the word that holds the return address.
+        return_slot: usize,
+        /// The caller's frame pointer.
+        fp: usize,
+    },
+    /// The frame is the outermost one.
+    Outermost,
+}
+
+/// One step to the caller.
+///
+/// Must not allocate or lock (I6): a walk may run in a signal handler.
+pub trait Unwind {
+    /// From the registers of a frame to its caller.
+    ///
+    /// # Errors
+    ///
+    /// [`StepError`] if the frame cannot be unwound.
+    fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError>;
+}
+
+/// Why a frame could not be unwound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// A word of the stack could not be read.
+    #[error("cannot read the stack at {0:#x}")]
+    Unreadable(usize),
+    /// The caller's frame does not lie above: following it would loop.
+    #[error("the frame at sp {sp:#x} leads down, to {cfa:#x}")]
+    NotAbove {
+        /// Stack pointer of the frame.
+        sp: usize,
+        /// The canonical frame address it gave.
+        cfa: usize,
+    },
+    /// The stepper knows nothing of this code.
+    #[error("no unwind information for pc {0:#x}")]
+    Unknown(usize),
+}
