@@ -4,7 +4,10 @@
 extern crate std;
 
 pub mod arch;
+pub mod fatal;
+pub mod host;
 pub mod patch;
+mod personality;
 pub mod reference;
 mod size_class;
 mod spacing;

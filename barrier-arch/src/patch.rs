@@ -254,3 +254,12 @@ unsafe fn restore(bars: &StkbarSlice, index: usize, sp: usize) -> bool {
 fn first_at_or_above(bars: &StkbarSlice, position: usize, len: usize, sp: usize) -> usize {
     (position..len).find(|&i| bars.record(i).saved_lr_ptr >= sp).unwrap_or(len.max(position))
 }
+
+/// Moves the position past record `index`: what the trampoline does, for an exception that crosses it.
+///
+/// # Safety
+///
+/// Runs on the barrier's own stack; its frame is being left, and somebody puts the return address back.
+pub(crate) unsafe fn mark_hit(bars: &StkbarSlice, index: usize) {
+    bars.set_state(index + 1, bars.len());
+}

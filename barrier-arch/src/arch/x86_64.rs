@@ -1,0 +1,497 @@
+//! x86-64, System V ABI, Linux.
+//!
+//! # The trampoline
+//!
+//! A `ret` has popped the stub's address and jumped to it, so at the first instruction
+//!
+//! ```text
+//!   rsp - 8    the return slot: still holds the stub's address
+//!   rsp        the caller's frame, as after any return
+//!   all other registers: results, callee-saved, and what `gcc -fipa-ra` keeps in r10 and r11
+//! ```
+//!
+//! Every register is preserved (I13), `rsp` never moves; scratch space is the red zone below it, which belonged to the
+//! frame that just returned and which signal handlers leave alone. Only the arithmetic flags change: no calling convention returns in them. It ends in an indirect
+//! `jmp`: a `ret` would unbalance the return-address predictor for every outer frame.
+//!
+//! # What unwinders see
+//!
+//! A frame whose CFA is `rsp` and whose return address lies in the record. The rule is a DWARF *expression* that does the
+//! trampoline's own arithmetic; it starts from `breg7` and not from the implicitly pushed CFA, since some
+//! unwinders do not push one, and each FDE starts one byte before its first stub, since unwinders look return addresses up at `pc - 1`.
+//! The stubs have a personality: an exception that crosses a barrier hits it (`personality.rs`).
+//!
+//! # A stack that does not run
+//!
+//! ```text
+//!   Context.sp → r15 r14 r13 r12 rbx rbp pc        + 56 = rsp after the switch
+//! ```
+//!
+//! MXCSR and the x87 control word are not switched.
+
+use core::arch::{asm, naked_asm};
+
+use super::{Prepared, RecoverPoint, SavedRegisters};
+use crate::personality;
+use crate::size_class::SizeClass;
+use crate::stkbar::StkbarSlice;
+use crate::stub::{BLOCK_BYTES, STUB_BYTES, Stub};
+
+/// Offsets from the first stub, in bytes.
+const TAILS: usize = (BLOCK_BYTES * SizeClass::COUNT + STUB_BYTES * SizeClass::COUNT).next_multiple_of(64);
+const TAIL_BYTES: usize = 128;
+const SEARCHING_TAILS: usize = TAILS + TAIL_BYTES * SizeClass::COUNT;
+const SEARCHING_TAIL_BYTES: usize = 192;
+const PAD: usize = SEARCHING_TAILS + SEARCHING_TAIL_BYTES * SizeClass::COUNT;
+const PAD_BYTES: usize = 64;
+/// The stubs are 512-byte aligned, and one such unit goes before them: an FDE starts at its last byte.
+const ALIGNMENT: usize = 512;
+
+/// The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
+///
+/// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top of the stack, because
+/// that is what `rsp | (2^k - 1)` gives: record i's `saved_lr_ptr` is at `t-1 - 47 - 16·i`, its `saved_lr_val` at `t-1 - 39 - 16·i`, the
+/// position at `t-1 - 23`, the length at `t-1 - 19`.
+#[unsafe(naked)]
+unsafe extern "C" fn stack_barrier() {
+    naked_asm!(
+        ".balign 512, 0x90",
+        ".skip 511, 0x90",
+        // ---- indexed stubs ------------------------------------------------------------------------------
+        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        ".cfi_startproc",
+        ".cfi_personality 0x1b, {personality}",
+        ".cfi_def_cfa 7, 0",                    // CFA = rsp
+        ".cfi_escape 0x10, 16, 22",             // return address is at the address that these 22 bytes compute
+        ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
+        ".cfi_escape 0x80, 0",                  //   breg16 0                             this very stub
+        ".cfi_escape 0x0a, 0xf0, 0x01",         //   const2u 0x1f0
+        ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·i
+        ".cfi_escape 0x08, 39, 0x1c",           //   const1u 39; minus                    &record[i].saved_lr_val
+        "nop",                                  // the byte that pc - 1 of stub 0 falls on
+        ".if \\k == 11",
+        "77:",                                  // the first stub
+        ".endif",
+        ".rept 31",
+        ".byte 0xe9",                           // stub i of class k: jmp rel32 to the class's tail
+        ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
+        ".skip 11, 0x90",
+        ".endr",
+        ".byte 0xe9",                           // stub 31, whose last byte is the next FDE's first
+        ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
+        ".skip 10, 0x90",
+        ".cfi_endproc",
+        ".endr",
+        // ---- searching stubs, for every-frame mode -------------------------------------------------------
+        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        ".cfi_startproc",
+        ".cfi_personality 0x1b, {personality}",
+        ".cfi_def_cfa 7, 0",
+        ".cfi_escape 0x10, 16, 37",             // return address is at:
+        ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
+        ".cfi_escape 0x12, 0x08, 23, 0x1c",     //   dup; const1u 23; minus               t-1 &position
+        ".cfi_escape 0x94, 4, 0x1c",            //   deref_size 4; minus                  t-1 - 16·position
+        ".cfi_escape 0x08, 47, 0x1c",           //   const1u 47; minus                    &record[position].saved_lr_ptr
+        ".cfi_escape 0x12, 0x06, 0x77, 0x78",   // L: dup; deref; breg7 -8                record, its slot, ours
+        ".cfi_escape 0x2a, 0x28, 5, 0",         //   ge; bra E
+        ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff", // lit16; minus; skip L               next record
+        ".cfi_escape 0x23, 8",                  // E: plus_uconst 8                       &record.saved_lr_val
+        "nop",
+        ".byte 0xe9",                           // the searching stub of class k
+        ".long 77b + {searching_tails} + 192 * (\\k - 11) - (. + 4)",
+        ".skip 10, 0x90",
+        ".cfi_endproc",
+        ".endr",
+        "nop",
+        // ---- tails of the indexed stubs ------------------------------------------------------------------
+        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        ".org 77b + {tails} + 128 * (\\k - 11), 0x90",
+        ".cfi_startproc",
+        ".cfi_def_cfa 7, 0",
+        ".cfi_escape 0x10, 16, 23",             // as the stubs, but the stub's address is read from the popped slot
+        ".cfi_escape 0x77, 0",
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x21",
+        ".cfi_escape 0x77, 0x78, 0x06",         //   breg7 -8; deref                      the stub
+        ".cfi_escape 0x0a, 0xf0, 0x01",
+        ".cfi_escape 0x1a, 0x1c",
+        ".cfi_escape 0x08, 39, 0x1c",
+        "mov qword ptr [rsp - 16], r11",        // two scratch registers, kept in the red zone
+        "mov qword ptr [rsp - 24], r10",
+        "mov r11d, dword ptr [rsp - 8]",        // the popped slot still holds the stub's address,
+        "and r11d, 0x1f0",                      // which is 16·i above its class's block
+        "movabs r10, (1<<\\k)-1",
+        "or r10, rsp",                          // t - 1
+        "add r11d, 16",                         // the new position is i + 1, absolute: whatever was skipped,
+        "mov dword ptr [r10 - 23], r11d",       // by longjmp say, cannot put it out of step
+        "sub r10, r11",                         // t-1 - 16·(i+1)
+        "lea r11, [rsp - 8]",
+        "cmp qword ptr [r10 - 31], r11",        // is record i of this very slot?
+        "jne 79f",                              // no: the invariants are broken, do not jump anywhere
+        "mov r11, qword ptr [r10 - 23]",        // the original return address
+        // After the next instruction the plain rule holds; the row starts inside it, so that a look-up at pc - 1 agrees.
+        ".byte 0x4c",                           // mov qword ptr [rsp - 8], r11: heal the slot
+        ".cfi_offset 16, -8",
+        ".byte 0x89, 0x5c, 0x24, 0xf8",
+        "mov r11, qword ptr [rsp - 16]",
+        "mov r10, qword ptr [rsp - 24]",
+        "notrack jmp qword ptr [rsp - 8]",
+        ".cfi_endproc",
+        ".endr",
+        // ---- tails of the searching stubs ----------------------------------------------------------------
+        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        ".org 77b + {searching_tails} + 192 * (\\k - 11), 0x90",
+        ".cfi_startproc",
+        ".cfi_def_cfa 7, 0",
+        ".cfi_escape 0x10, 16, 37",             // the same expression as the searching stubs'
+        ".cfi_escape 0x77, 0",
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x21",
+        ".cfi_escape 0x12, 0x08, 23, 0x1c",
+        ".cfi_escape 0x94, 4, 0x1c",
+        ".cfi_escape 0x08, 47, 0x1c",
+        ".cfi_escape 0x12, 0x06, 0x77, 0x78",
+        ".cfi_escape 0x2a, 0x28, 5, 0",
+        ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff",
+        ".cfi_escape 0x23, 8",
+        "mov qword ptr [rsp - 16], r11",        // three scratch registers
+        "mov qword ptr [rsp - 24], r10",
+        "mov qword ptr [rsp - 32], r9",
+        "movabs r10, (1<<\\k)-1",
+        "or r10, rsp",                          // t - 1
+        "mov r11d, dword ptr [r10 - 23]",       // start at the position: the next barrier to be hit
+        "2:",
+        "cmp r11d, dword ptr [r10 - 19]",       // past the last record?
+        "jae 79f",                              // then this slot has none: broken
+        "mov r9, r10",
+        "sub r9, r11",
+        "mov r9, qword ptr [r9 - 47]",          // the record's slot …
+        "add r9, 8",
+        "cmp r9, rsp",                          // … against the one just popped
+        "je 3f",
+        "ja 79f",                               // already above: broken
+        "add r11d, 16",                         // below: its frame was skipped
+        "jmp 2b",
+        "3:",
+        "mov r9, r10",
+        "sub r9, r11",
+        "mov r9, qword ptr [r9 - 39]",          // the original return address
+        ".byte 0x4c",                           // mov qword ptr [rsp - 8], r9: heal the slot, before the position moves:
+        ".cfi_offset 16, -8",                   // the expression above starts from the position
+        ".byte 0x89, 0x4c, 0x24, 0xf8",
+        "add r11d, 16",
+        "mov dword ptr [r10 - 23], r11d",
+        "mov r9, qword ptr [rsp - 32]",
+        "mov r10, qword ptr [rsp - 24]",
+        "mov r11, qword ptr [rsp - 16]",
+        "notrack jmp qword ptr [rsp - 8]",
+        ".cfi_endproc",
+        ".endr",
+        // ---- landing pad: an exception crosses the barrier -----------------------------------------------
+        ".org 77b + {pad}, 0x90",
+        ".cfi_startproc",
+        ".cfi_def_cfa 7, 0",
+        ".cfi_register 16, 1",                  // return address is in rdx, where the personality put it
+        "push rdx",                             // heal the slot
+        ".cfi_def_cfa_offset 8",
+        ".cfi_offset 16, -8",
+        "mov rdi, rax",                         // the exception
+        "jmp {resume}",                         // as if the original caller had called it
+        ".cfi_endproc",
+        // ---- a record is missing -------------------------------------------------------------------------
+        ".cfi_startproc",
+        ".cfi_undefined 16",
+        "79:",
+        "mov rdi, rsp",
+        "mov rsi, qword ptr [rsp - 8]",
+        "sub rsp, 256",                         // keep the evidence
+        "and rsp, -16",
+        "call {lost}",
+        "ud2",
+        ".cfi_endproc",
+        ".org 77b + {end}, 0x90",
+        tails = const TAILS,
+        searching_tails = const SEARCHING_TAILS,
+        pad = const PAD,
+        end = const PAD + PAD_BYTES,
+        personality = sym personality::personality,
+        resume = sym personality::resume,
+        lost = sym crate::fatal::lost,
+    )
+}
+
+/// Address of the first stub.
+#[inline]
+pub fn stub_table() -> usize {
+    (stack_barrier as *const () as usize).next_multiple_of(ALIGNMENT) + ALIGNMENT
+}
+
+/// Is `pc` one of the trampoline's instructions: stub, tail or landing pad?
+pub fn is_trampoline(pc: usize) -> bool {
+    pc.wrapping_sub(stub_table()) < PAD + PAD_BYTES
+}
+
+/// Address of the landing pad.
+pub(crate) fn landing_pad() -> usize {
+    stub_table() + PAD
+}
+
+/// Where the trampoline will go on, and with which stack pointer, if it was interrupted at `pc` with `sp`.
+///
+/// `read` reads a word of the stack, `bars` is that stack's array. `None` if `pc` is not in the trampoline or the
+/// record is missing. Completes the step on paper, as Go's `gentraceback` does; nothing is changed.
+pub fn interrupted_return(
+    pc: usize,
+    sp: usize,
+    bars: &StkbarSlice,
+    read: impl Fn(usize) -> Option<usize>,
+) -> Option<(usize, usize)> {
+    if !is_trampoline(pc) {
+        return None;
+    }
+    // Past its push, the landing pad is like a function just called by the original caller.
+    if pc > landing_pad() {
+        return Some((read(sp)?, sp + size_of::<usize>()));
+    }
+    let slot = sp.checked_sub(size_of::<usize>())?;
+    // The unwinder may have written to the slot on its way to the pad; the record still knows.
+    if pc == landing_pad() {
+        return bars.find(slot).map(|(_, record)| (record.saved_lr_val, sp));
+    }
+    let word = read(slot)?;
+    match Stub::at(word) {
+        Some(stub) => bars.resolve(stub, slot).map(|(_, record)| (record.saved_lr_val, sp)),
+        None => Some((word, sp)),
+    }
+}
+
+/// Bytes that [`switch`] leaves on a stack: six registers and the pc.
+const SAVED_BYTES: usize = 56;
+const SAVED_FP: usize = 40;
+const SAVED_PC: usize = 48;
+
+/// A stack that does not run.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Context {
+    sp: usize,
+}
+
+impl Context {
+    /// What a walk of this stack starts from.
+    ///
+    /// # Safety
+    ///
+    /// The context was filled in by [`switch`] or [`prepare`] and its stack has not run since.
+    pub unsafe fn registers(&self) -> SavedRegisters {
+        // SAFETY: the saved words lie there, by the caller's promise.
+        let word = |offset: usize| unsafe { ((self.sp + offset) as *const usize).read() };
+        SavedRegisters {
+            pc: word(SAVED_PC),
+            sp: self.sp + SAVED_BYTES,
+            fp: word(SAVED_FP),
+            saved_from: self.sp,
+        }
+    }
+
+    /// The same stack after it was copied `delta` bytes up (wrapping: down).
+    pub fn moved(&self, delta: usize) -> Context {
+        Context { sp: self.sp.wrapping_add(delta) }
+    }
+}
+
+/// Leaves this stack, described by `*save`, and goes on where `*load` was left.
+///
+/// Returns when somebody switches back.
+///
+/// # Safety
+///
+/// `*load` describes a stack that nobody else will enter; `save` is written before the other stack runs, so nobody may take it up before
+/// that. The thread may be another one after the return: thread-locals must not be kept across.
+#[unsafe(naked)]
+pub unsafe extern "C" fn switch(save: *mut Context, load: *const Context) {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp", // all that the ABI wants preserved
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset 6, -16",
+        "push rbx",
+        ".cfi_def_cfa_offset 24",
+        ".cfi_offset 3, -24",
+        "push r12",
+        ".cfi_def_cfa_offset 32",
+        ".cfi_offset 12, -32",
+        "push r13",
+        ".cfi_def_cfa_offset 40",
+        ".cfi_offset 13, -40",
+        "push r14",
+        ".cfi_def_cfa_offset 48",
+        ".cfi_offset 14, -48",
+        "push r15",
+        ".cfi_def_cfa_offset 56",
+        ".cfi_offset 15, -56",
+        "mov [rdi], rsp", // this stack is left
+        "mov rsp, [rsi]", // the other one lies the same way, so the rules above hold on
+        "pop r15",
+        ".cfi_def_cfa_offset 48",
+        ".cfi_restore 15",
+        "pop r14",
+        ".cfi_def_cfa_offset 40",
+        ".cfi_restore 14",
+        "pop r13",
+        ".cfi_def_cfa_offset 32",
+        ".cfi_restore 13",
+        "pop r12",
+        ".cfi_def_cfa_offset 24",
+        ".cfi_restore 12",
+        "pop rbx",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_restore 3",
+        "pop rbp",
+        ".cfi_def_cfa_offset 8",
+        ".cfi_restore 6",
+        "ret", // a call of ours was left there: `ret` keeps the predictor aligned
+        ".cfi_endproc",
+    )
+}
+
+/// Makes a new stack ready: the first [`switch`] to it calls `entry(argument)`.
+///
+/// ```text
+///   stack_hi -  8    unused
+///   stack_hi - 16    parent: address of the Context of whoever resumed this stack   ← outermost_sp
+///   stack_hi - 24    the call of `entry` pushes its return address here
+///   stack_hi - 72    what `switch` pops: r12 = argument, rbx = entry, rbp = 0, pc = stack_base
+/// ```
+///
+/// # Safety
+///
+/// `stack_hi` is 16-byte aligned and the memory below it is a stack that nobody uses.
+pub unsafe fn prepare(stack_hi: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Prepared {
+    let outermost_sp = stack_hi - 16;
+    let sp = outermost_sp - SAVED_BYTES;
+    let saved = [0, 0, 0, argument, entry as usize, 0, stack_base as *const () as usize];
+    // SAFETY: within the unused stack, aligned; the caller's promise.
+    unsafe {
+        (sp as *mut [usize; 7]).write(saved);
+        set_parent(outermost_sp, core::ptr::null());
+    }
+    Prepared { context: Context { sp }, outermost_sp }
+}
+
+/// What unwinders find beyond a stack that nobody resumed: a frame without a caller.
+static NOBODY: [usize; 7] = [0; 7];
+static NOWHERE: &[usize; 7] = &NOBODY;
+
+/// Tells debuggers where the stack with this `outermost_sp` was resumed from: `parent` was or will be filled in by the
+/// [`switch`] to it. Null: from nowhere.
+///
+/// # Safety
+///
+/// `outermost_sp` is that of a prepared stack; `parent` stays valid until the next call or the stack's end.
+pub unsafe fn set_parent(outermost_sp: usize, parent: *const Context) {
+    let parent = if parent.is_null() { (&raw const NOWHERE).cast() } else { parent };
+    // SAFETY: the word `prepare` set aside for this.
+    unsafe { (outermost_sp as *mut *const Context).write(parent) }
+}
+
+/// The outermost frame of every stack.
+///
+/// Its CFI says that it was called from where the parent's context was saved, so that a debugger shows where a
+/// running task was resumed from. Marked a signal frame: gdb then accepts that the caller's stack lies elsewhere.
+#[unsafe(naked)]
+unsafe extern "C" fn stack_base() -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_signal_frame",
+        ".cfi_escape 0x0f, 6, 0x77, 0, 0x06, 0x06, 0x23, 56", // CFA = **(rsp) + 56: breg7 0; deref; deref; plus_uconst 56
+        ".cfi_offset 16, -8",
+        ".cfi_offset 6, -16",
+        ".cfi_offset 3, -24",
+        ".cfi_offset 12, -32",
+        ".cfi_offset 13, -40",
+        ".cfi_offset 14, -48",
+        ".cfi_offset 15, -56",
+        "nop",          // pc - 1 of the first instruction
+        "mov rdi, r12", // the argument that `prepare` laid down
+        "call rbx",     // entry; rbp is 0: the frame-pointer chain ends here
+        "ud2",          // it does not return
+        ".cfi_endproc",
+    )
+}
+
+/// Calls `f(argument)` and returns its result, or the one given to [`recover`].
+///
+/// # Safety
+///
+/// `point` is writable. If somebody recovers to it, no frame between may hold what must be dropped, and the
+/// barriers of those frames must have been skipped ([`crate::patch::skip`]).
+#[unsafe(naked)]
+pub unsafe extern "C" fn protect(
+    point: *mut RecoverPoint,
+    f: extern "C" fn(usize) -> usize,
+    argument: usize,
+) -> usize {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp", // a frame record, for walks by frame pointer
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset 6, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register 6",
+        "push rbx",
+        ".cfi_offset 3, -24",
+        "push r12",
+        ".cfi_offset 12, -32",
+        "push r13",
+        ".cfi_offset 13, -40",
+        "push r14",
+        ".cfi_offset 14, -48",
+        "push r15",
+        ".cfi_offset 15, -56",
+        "sub rsp, 8", // aligned for the call
+        "mov [rdi], rsp",
+        "lea rcx, [rip + 2f]",
+        "mov [rdi + 8], rcx",
+        "mov rax, rsi",
+        "mov rdi, rdx",
+        "call rax",
+        "2:", // `recover` comes here, too, with the result in rax
+        "mov r15, [rbp - 40]",
+        "mov r14, [rbp - 32]",
+        "mov r13, [rbp - 24]",
+        "mov r12, [rbp - 16]",
+        "mov rbx, [rbp - 8]",
+        "leave",
+        ".cfi_def_cfa 7, 8",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
+/// Drops every frame below `point` and makes that call of [`protect`] return `value`.
+///
+/// # Safety
+///
+/// The call of `protect` that filled in `point` is live on this very stack; see there.
+#[unsafe(naked)]
+pub unsafe extern "C" fn recover(point: *const RecoverPoint, value: usize) -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        "mov rax, rsi",
+        "mov rsp, [rdi]",
+        "lea rbp, [rsp + 48]", // five registers and the padding below protect's frame record
+        "jmp [rdi + 8]",
+        ".cfi_endproc",
+    )
+}
+
+/// Stops the process, nothing unwound.
+pub fn trap() -> ! {
+    // SAFETY: an undefined instruction; control does not come back.
+    unsafe { asm!("ud2", options(noreturn, nostack)) }
+}

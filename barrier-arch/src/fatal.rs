@@ -1,0 +1,33 @@
+//! When the trampoline finds no record for the slot it was popped from.
+//!
+//! Going on would mean to jump to an unknown address: the process must stop, with a dump of the list. Who can print registers itself here.
+
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::arch;
+use crate::stkbar::StkbarSlice;
+use crate::stub::Stub;
+
+/// Prints what is known of a lost barrier: the slot that was returned through, and the array if there is one.
+pub type LostHandler = fn(slot: usize, bars: Option<&StkbarSlice>);
+
+static HANDLER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Registers who prints the dump before the process stops.
+pub fn set_lost_handler(handler: LostHandler) {
+    HANDLER.store(handler as *mut (), Ordering::Release);
+}
+
+/// Where the trampoline goes instead of jumping nowhere.
+pub(crate) extern "C" fn lost(sp: usize, stub_pc: usize) -> ! {
+    let slot = sp.wrapping_sub(size_of::<usize>());
+    let handler = HANDLER.load(Ordering::Acquire);
+    if !handler.is_null() {
+        // SAFETY: only `set_lost_handler` stores here, and it stores a `LostHandler`.
+        let handler: LostHandler = unsafe { core::mem::transmute(handler) };
+        // SAFETY: we were returned to with `sp` on a stack of the stub's class.
+        let bars = Stub::at(stub_pc).and_then(|stub| unsafe { StkbarSlice::around(sp, stub.class()) });
+        handler(slot, bars.as_ref());
+    }
+    arch::trap()
+}

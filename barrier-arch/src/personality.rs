@@ -1,0 +1,94 @@
+//! An exception that crosses a barrier hits it.
+//!
+//! To the unwinder a stub is a frame with a cleanup. In the search phase it has nothing to say; in the cleanup phase the barrier is
+//! marked hit and the landing pad puts the original return address back and resumes unwinding from there, as if the
+//! original caller had asked for it. So the position stays exact under panics, and no stub is left in a slot.
+//!
+//! Without a personality libgcc would abort where a handler frame is directly above a barrier: both have the same CFA.
+//!
+//! Source: Itanium C++ ABI, *Exception Handling*, §1.6.
+
+#[cfg(feature = "unwind")]
+pub(crate) use with_unwinder::*;
+#[cfg(not(feature = "unwind"))]
+pub(crate) use without_unwinder::*;
+
+#[cfg(feature = "unwind")]
+mod with_unwinder {
+    use core::ffi::{c_int, c_void};
+
+    use crate::arch;
+    use crate::patch;
+    use crate::stkbar::StkbarSlice;
+    use crate::stub::Stub;
+
+    const URC_FATAL_PHASE2_ERROR: c_int = 2;
+    const URC_INSTALL_CONTEXT: c_int = 7;
+    const URC_CONTINUE_UNWIND: c_int = 8;
+    const UA_SEARCH_PHASE: c_int = 1;
+    /// DWARF numbers of the registers in which x86-64 landing pads get exception and selector: rax and rdx.
+    const GR_EXCEPTION: c_int = 0;
+    const GR_SELECTOR: c_int = 1;
+
+    unsafe extern "C" {
+        fn _Unwind_GetIP(context: *mut c_void) -> usize;
+        fn _Unwind_GetCFA(context: *mut c_void) -> usize;
+        fn _Unwind_SetIP(context: *mut c_void, pc: usize);
+        fn _Unwind_SetGR(context: *mut c_void, register: c_int, value: usize);
+        pub(crate) fn _Unwind_Resume(exception: *mut c_void) -> !;
+    }
+
+    pub(crate) use _Unwind_Resume as resume;
+
+    /// The stubs' personality routine.
+    pub(crate) unsafe extern "C" fn personality(
+        _version: c_int,
+        actions: c_int,
+        _class: u64,
+        exception: *mut c_void,
+        context: *mut c_void,
+    ) -> c_int {
+        if actions & UA_SEARCH_PHASE != 0 {
+            return URC_CONTINUE_UNWIND;
+        }
+        // SAFETY: called by the unwinder with its own context, on the stack that is being unwound.
+        let original = unsafe { hit(_Unwind_GetIP(context), _Unwind_GetCFA(context)) };
+        let Some(original) = original else { return URC_FATAL_PHASE2_ERROR };
+        // SAFETY: as above; the registers are those the pad expects.
+        unsafe {
+            _Unwind_SetGR(context, GR_EXCEPTION, exception as usize);
+            _Unwind_SetGR(context, GR_SELECTOR, original);
+            _Unwind_SetIP(context, arch::landing_pad());
+        }
+        URC_INSTALL_CONTEXT
+    }
+
+    /// Marks the barrier at `pc` hit; its frame's CFA, and so the stack pointer after the return, is `cfa`.
+    ///
+    /// # Safety
+    ///
+    /// `pc` and `cfa` are a frame's on this stack.
+    unsafe fn hit(pc: usize, cfa: usize) -> Option<usize> {
+        let stub = Stub::at(pc)?;
+        // SAFETY: a stub found in a return slot stands on a stack of its class (I1).
+        let bars = unsafe { StkbarSlice::around(cfa, stub.class()) }?;
+        let (index, record) = bars.resolve(stub, cfa - size_of::<usize>())?;
+        // SAFETY: we run on that stack, and its frame is being left.
+        unsafe { patch::mark_hit(&bars, index) };
+        Some(record.saved_lr_val)
+    }
+}
+
+/// Without an unwinder to link with, nobody ever calls these.
+#[cfg(not(feature = "unwind"))]
+mod without_unwinder {
+    use crate::arch;
+
+    pub(crate) extern "C" fn personality() -> ! {
+        arch::trap()
+    }
+
+    pub(crate) extern "C" fn resume() -> ! {
+        arch::trap()
+    }
+}
