@@ -1,0 +1,206 @@
+//! From characters to tokens: comments, names, numerals; literals are in `literal.rs`.
+
+use super::core::{Datum, Span};
+use super::number;
+use super::syntax_error::{Checked, Fault, SyntaxError};
+
+/// The smallest pieces with a meaning.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Token {
+    /// `(`
+    Open,
+    /// `)`
+    Close,
+    /// `#(`
+    OpenVector,
+    /// `.` alone.
+    Dot,
+    /// `#;`
+    DatumComment,
+    /// A mark before a datum.
+    Prefix(Prefix),
+    /// A datum without parts.
+    Atom(Datum),
+}
+
+/// The marks that stand for a list of a keyword and the datum after the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// As written.
+    pub mark: &'static str,
+    /// The keyword.
+    pub keyword: &'static str,
+}
+
+/// Reads tokens off a source text, keeping the place.
+#[derive(Debug)]
+pub struct Lexer<'s> {
+    file: &'s str,
+    rest: &'s str,
+    at: Span,
+}
+
+impl<'s> Lexer<'s> {
+    /// At the start of `source`; `file` is for messages.
+    pub fn new(file: &'s str, source: &'s str) -> Self {
+        let rest = source.strip_prefix('\u{feff}').unwrap_or(source);
+        Lexer { file, rest, at: Span { line: 1, column: 1 } }
+    }
+
+    /// The next token and where it starts; `None` at the end of the text.
+    pub fn next_token(&mut self) -> Checked<Option<(Span, Token)>> {
+        self.skip_blank()?;
+        let span = self.at;
+        let Some(first) = self.peek() else { return Ok(None) };
+        let token = match first {
+            '(' => self.single(Token::Open),
+            ')' => self.single(Token::Close),
+            '\'' => self.prefix("'", "quote"),
+            '`' => self.prefix("`", "quasiquote"),
+            ',' if self.rest.starts_with(",@") => self.prefix(",@", "unquote-splicing"),
+            ',' => self.prefix(",", "unquote"),
+            '[' | ']' | '{' | '}' => return Err(self.fault(Fault::Bracket(first), span)),
+            '"' => Token::Atom(Datum::String(self.delimited('"', "string")?.into())),
+            '|' => Token::Atom(Datum::Symbol(self.delimited('|', "`|`")?.into())),
+            '#' => self.sharp(span)?,
+            _ => self.word(span)?,
+        };
+        Ok(Some((span, token)))
+    }
+
+    /// An error of this file.
+    pub(super) fn fault(&self, fault: Fault, span: Span) -> Box<SyntaxError> {
+        fault.at(self.file, span)
+    }
+
+    pub(super) fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    /// Where the next character stands.
+    pub(super) fn here(&self) -> Span {
+        self.at
+    }
+
+    /// Takes one character.
+    pub(super) fn bump(&mut self) -> Option<char> {
+        let next = self.peek()?;
+        self.rest = &self.rest[next.len_utf8()..];
+        if next == '\n' {
+            self.at = Span { line: self.at.line + 1, column: 1 };
+        } else {
+            self.at.column += 1;
+        }
+        Some(next)
+    }
+
+    /// Takes `text` if it comes next.
+    fn eat(&mut self, text: &str) -> bool {
+        let found = self.rest.starts_with(text);
+        if found {
+            text.chars().for_each(|_| drop(self.bump()));
+        }
+        found
+    }
+
+    /// Takes everything up to the next delimiter.
+    pub(super) fn take_word(&mut self) -> &'s str {
+        let rest = self.rest;
+        let length = rest.find(is_delimiter).unwrap_or(rest.len());
+        let word = &rest[..length];
+        self.eat(word);
+        word
+    }
+
+    fn single(&mut self, token: Token) -> Token {
+        self.bump();
+        token
+    }
+
+    fn prefix(&mut self, mark: &'static str, keyword: &'static str) -> Token {
+        self.eat(mark);
+        Token::Prefix(Prefix { mark, keyword })
+    }
+
+    fn word(&mut self, span: Span) -> Checked<Token> {
+        let word = self.take_word();
+        match number::decimal(word) {
+            _ if word == "." => Ok(Token::Dot),
+            Ok(Some(number)) => Ok(Token::Atom(number)),
+            Ok(None) => Ok(Token::Atom(Datum::Symbol(word.into()))),
+            Err(fault) => Err(self.fault(fault, span)),
+        }
+    }
+
+    fn sharp(&mut self, span: Span) -> Checked<Token> {
+        if self.eat("#(") {
+            return Ok(Token::OpenVector);
+        }
+        if self.eat("#;") {
+            return Ok(Token::DatumComment);
+        }
+        if self.eat("#\\") {
+            return Ok(Token::Atom(Datum::Char(self.character(span)?)));
+        }
+        let word = self.take_word();
+        self.constant(word).map(Token::Atom).map_err(|fault| self.fault(fault, span))
+    }
+
+    /// `#t`, `#xff` and the like.
+    fn constant(&self, word: &str) -> Result<Datum, Fault> {
+        let radix = match word {
+            "#t" | "#true" => return Ok(Datum::Bool(true)),
+            "#f" | "#false" => return Ok(Datum::Bool(false)),
+            _ => word.get(..2),
+        };
+        match radix {
+            Some("#x" | "#X") => number::integer(word, &word[2..], 16),
+            Some("#o" | "#O") => number::integer(word, &word[2..], 8),
+            Some("#b" | "#B") => number::integer(word, &word[2..], 2),
+            Some("#d" | "#D") => {
+                let numeral = number::decimal(&word[2..])?;
+                numeral.ok_or_else(|| Fault::BadNumber(word.to_owned()))
+            }
+            _ => Err(Fault::UnknownSharp(word.to_owned())),
+        }
+    }
+
+    fn skip_blank(&mut self) -> Checked<()> {
+        while let Some(next) = self.peek() {
+            if next == ';' {
+                while self.peek().is_some_and(|c| c != '\n') {
+                    self.bump();
+                }
+            } else if self.rest.starts_with("#|") {
+                self.block_comment()?;
+            } else if next.is_whitespace() {
+                self.bump();
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Block comments nest.
+    fn block_comment(&mut self) -> Checked<()> {
+        let span = self.at;
+        let mut open = 0_usize;
+        loop {
+            if self.eat("#|") {
+                open += 1;
+            } else if self.eat("|#") {
+                open -= 1;
+            } else if self.bump().is_none() {
+                return Err(self.fault(Fault::Unclosed("`#|` comment"), span));
+            }
+            if open == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn is_delimiter(c: char) -> bool {
+    c.is_whitespace() || "()[]{}\";'`,|".contains(c)
+}

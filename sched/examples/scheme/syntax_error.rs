@@ -1,0 +1,126 @@
+//! What can be wrong with a program before it runs, and where.
+
+use std::rc::Rc;
+
+use super::core::Span;
+use super::number::{FIXNUM_MAX, FIXNUM_MIN};
+use super::syntax::{MAX_NESTING, MAX_PATH};
+
+/// A program that cannot be compiled.
+///
+/// Prints as `file:line:column: what is wrong; what to do`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{}:{}: {fault}", span.line, span.column)]
+pub struct SyntaxError {
+    /// As given to the reader.
+    pub file: String,
+    /// Where the fault stands; for something unclosed, where it was opened.
+    pub span: Span,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// What reader and expander return: the error boxed, so that deep recursion stays cheap.
+pub type Checked<T> = Result<T, Box<SyntaxError>>;
+
+/// What is wrong, without the place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The file ends inside something that was opened here.
+    #[error("this {0} is never closed; the file ends inside it")]
+    Unclosed(&'static str),
+    /// A closing parenthesis too many.
+    #[error("`)` closes nothing; remove it, or add the missing `(`")]
+    UnexpectedClose,
+    /// Brackets and braces have no meaning.
+    #[error("unexpected `{0}`; lists are written with `(` and `)`")]
+    Bracket(char),
+    /// A prefix at the end of a list or of the file.
+    #[error("nothing follows `{0}`; a datum must")]
+    NothingAfter(&'static str),
+    /// A dot that does not stand before the last datum of a list.
+    #[error("misplaced `.`; it stands between the last two data of a list, as in (a . b)")]
+    MisplacedDot,
+    /// `#` and something unknown.
+    #[error("unknown syntax `{0}`; known are #t #f #\\ #( #x #o #b #d #| and #;")]
+    UnknownSharp(String),
+    /// `#\` and something unknown.
+    #[error("unknown character `{0}`; write #\\a, #\\space, #\\newline or #\\x41")]
+    UnknownCharacter(String),
+    /// A backslash and something unknown, in a string or symbol.
+    #[error("unknown escape `\\{0}`; known are \\a \\b \\t \\n \\r \\\" \\\\ \\| and \\xHEX;")]
+    UnknownEscape(String),
+    /// Starts like a number and is none.
+    #[error("bad number `{0}`; there are integers (12, -3, #xff) and flonums (1.5, 1e3, +inf.0)")]
+    BadNumber(String),
+    /// An exact integer out of range.
+    #[error("integer `{0}` is out of range; fixnums lie from {FIXNUM_MIN} to {FIXNUM_MAX}")]
+    FixnumRange(String),
+    /// See [`MAX_NESTING`].
+    #[error("nested more than {MAX_NESTING} deep; split the expression into definitions")]
+    TooDeep,
+    /// See [`MAX_PATH`].
+    #[error("constant with a list longer than {MAX_PATH}; build it at run time, or use a vector")]
+    ConstantTooLong,
+    /// A special form that does not look as it should.
+    #[error("bad `{form}`; expected {shape}")]
+    BadForm {
+        /// Its keyword.
+        form: &'static str,
+        /// How it is written.
+        shape: &'static str,
+    },
+    /// A name was expected.
+    #[error("`{0}` needs a variable name here")]
+    NotAName(&'static str),
+    /// The same name twice in one parameter list, `let` or body.
+    #[error("`{name}` appears twice in this {place}; rename one")]
+    Duplicate {
+        /// Which name.
+        name: Rc<str>,
+        /// In what.
+        place: &'static str,
+    },
+    /// Nothing to evaluate.
+    #[error("empty body; `{0}` needs at least one expression")]
+    EmptyBody(&'static str),
+    /// A body that ends in a definition.
+    #[error("this body ends in a definition; add an expression for its value")]
+    BodyWithoutValue,
+    /// `()` evaluated.
+    #[error("`()` calls nothing; the empty list is written '()")]
+    EmptyCall,
+    /// `(f . x)` evaluated.
+    #[error("a dotted list is not an expression; write (apply f x), or quote it")]
+    DottedExpression,
+    /// A keyword where a variable is expected.
+    #[error("`{0}` is syntax, not a variable; it stands only at the start of a form")]
+    KeywordAsVariable(Rc<str>),
+    /// A keyword defined or assigned at top level.
+    #[error("`{0}` is syntax and cannot be defined at top level; choose another name")]
+    KeywordDefined(Rc<str>),
+    /// `else`, `=>`, `unquote` or `unquote-splicing` outside their forms.
+    #[error("`{name}` is out of place; it belongs inside `{inside}`")]
+    OutOfPlace {
+        /// The word.
+        name: &'static str,
+        /// Where it belongs.
+        inside: &'static str,
+    },
+    /// `define` among expressions.
+    #[error("definition inside an expression; definitions stand at top level or directly in a body")]
+    MisplacedDefine,
+    /// A form of the standard that this Scheme does not have.
+    #[error("`{0}` is not supported by this Scheme; rewrite it with lambda, let and define")]
+    Unsupported(Rc<str>),
+    /// A global that nobody defines.
+    #[error("unbound variable `{0}`; define it, or check its spelling")]
+    Unbound(Rc<str>),
+}
+
+impl Fault {
+    /// This fault, at its place.
+    pub fn at(self, file: &str, span: Span) -> Box<SyntaxError> {
+        Box::new(SyntaxError { file: file.to_owned(), span, fault: self })
+    }
+}
