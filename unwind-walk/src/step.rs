@@ -1,4 +1,7 @@
 //! One step to the caller, and where its return address is kept: the seam for other people's frames.
+//!
+//! A stepper finds the *place* of the return address and does not read it: what it means, if a barrier stands there,
+//! is the walk's business.
 
 use crate::memory::ReadWord;
 
@@ -31,7 +34,24 @@ pub enum Step {
 
 /// One step to the caller.
 ///
-/// Must not allocate or lock (I6): a walk may run in a signal handler.
+/// Must not allocate, lock or panic (I6): a walk may run in a signal handler. A step that does not lead upwards
+/// (`cfa` not above the frame's `sp`) is refused by the walk, so that no stepper can make it loop.
+///
+/// A stepper for code that keeps no frame pointers, from a table that its compiler wrote:
+///
+/// ```
+/// use unwind_walk::{ReadWord, Registers, Step, StepError, Unwind};
+/// struct FrameSizes(&'static [(core::ops::Range<usize>, usize)]);
+///
+/// impl Unwind for FrameSizes {
+///     fn step(&self, registers: &Registers, _: &impl ReadWord) -> Result<Step, StepError> {
+///         let of_pc = |entry: &&(core::ops::Range<usize>, usize)| entry.0.contains(&registers.pc);
+///         let (_, size) = self.0.iter().find(of_pc).ok_or(StepError::Unknown(registers.pc))?;
+///         let cfa = registers.sp + size;
+///         Ok(Step::Caller { cfa, return_slot: cfa - size_of::<usize>(), fp: registers.fp })
+///     }
+/// }
+/// ```
 pub trait Unwind {
     /// From the registers of a frame to its caller.
     ///
@@ -48,6 +68,9 @@ pub enum StepError {
     /// A word of the stack could not be read.
     #[error("cannot read the stack at {0:#x}")]
     Unreadable(usize),
+    /// A frame pointer that is no multiple of a word: code that uses the register for something else.
+    #[error("frame pointer {0:#x} is misaligned; was this code compiled without frame pointers?")]
+    Misaligned(usize),
     /// The caller's frame does not lie above: following it would loop.
     #[error("the frame at sp {sp:#x} leads down, to {cfa:#x}")]
     NotAbove {

@@ -1,0 +1,179 @@
+//! What a walk knows of the barriers on its stack: where their list is, and which of them it has met.
+//!
+//! The frames come from low to high addresses, and so do the records (I2): the two are merged. `next` is the record
+//! expected next; a barrier further on means that the records between were passed by.
+
+use core::fmt;
+use core::ops::Deref;
+
+use barrier_arch::{Key, SizeClass, Stkbar, StkbarSlice, Stub, arch};
+
+use crate::error::Missed;
+use crate::live::LiveStack;
+use crate::memory::ReadWord;
+
+/// Where a walk gets the list from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// Nowhere: every barrier is one too many.
+    Nowhere,
+    /// The caller gave it.
+    Given(&'a StkbarSlice),
+    /// From the key in the first barrier that is met.
+    Key(&'a LiveStack),
+}
+
+impl<'a> Source<'a> {
+    /// The list, given a barrier's slot and class.
+    pub(crate) fn list(self, slot: usize, class: SizeClass) -> Option<List<'a>> {
+        match self {
+            Source::Nowhere => None,
+            Source::Given(bars) => Some(List::Given(bars)),
+            Source::Key(live) => live.barriers(slot, class).map(|bars| List::Found(bars, live)),
+        }
+    }
+}
+
+/// A list that was given or found; a borrow of the witness that it is readable.
+pub(crate) enum List<'a> {
+    Given(&'a StkbarSlice),
+    Found(StkbarSlice, #[expect(dead_code, reason = "its lifetime is what matters")] &'a LiveStack),
+}
+
+impl Deref for List<'_> {
+    type Target = StkbarSlice;
+
+    fn deref(&self) -> &StkbarSlice {
+        match self {
+            List::Given(bars) => bars,
+            List::Found(bars, _) => bars,
+        }
+    }
+}
+
+impl fmt::Debug for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// The addresses that stubs have: a quick test that nearly every return address fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StubRange {
+    first: usize,
+    span: usize,
+}
+
+impl StubRange {
+    pub(crate) fn get() -> StubRange {
+        let first = arch::stub_table();
+        StubRange { first, span: Stub::new(SizeClass::MAX, Key::Search).pc() - first }
+    }
+
+    /// May the word be a stub's address?
+    #[inline(always)]
+    pub(crate) const fn may_hold(self, word: usize) -> bool {
+        word.wrapping_sub(self.first) <= self.span
+    }
+}
+
+/// The list during one walk.
+#[derive(Debug)]
+pub(crate) struct Ledger<'a> {
+    source: Source<'a>,
+    list: Option<List<'a>>,
+    start_sp: usize,
+    next: usize,
+    leftover: Option<(usize, Stkbar)>,
+}
+
+impl<'a> Ledger<'a> {
+    /// For a walk that starts at `start_sp`.
+    pub(crate) fn new(source: Source<'a>, start_sp: usize) -> Ledger<'a> {
+        let list = if let Source::Given(bars) = source { Some(List::Given(bars)) } else { None };
+        let next = list.as_ref().map_or(0, |bars| bars.position());
+        Ledger { source, list, start_sp, next, leftover: None }
+    }
+
+    /// Record index and original return address of what was read from return slot `slot`; `None` if the word is
+    /// no stub.
+    ///
+    /// # Errors
+    ///
+    /// [`Missed`] if it is one and no record says so.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn resolve(
+        &mut self,
+        word: usize,
+        slot: usize,
+        memory: &impl ReadWord,
+    ) -> Result<Option<(usize, usize)>, Missed> {
+        let Some(stub) = Stub::at(word) else { return Ok(None) };
+        let missed = Missed { slot, stub: word };
+        if self.list.is_none() {
+            self.list = self.source.list(slot, stub.class());
+            self.next = self.list.as_ref().map_or(0, |bars| bars.position());
+        }
+        let bars = self.list.as_ref().ok_or(missed)?;
+        let (index, record) = resolve_near(bars, self.next, stub, slot).ok_or(missed)?;
+        self.pass(index, memory);
+        self.next = self.next.max(index + 1);
+        Ok(Some((index, record.saved_lr_val)))
+    }
+
+    /// The first barrier that the walk, now at its end, should have met and did not.
+    pub(crate) fn leftover(&mut self, memory: &impl ReadWord) -> Option<(usize, Stkbar)> {
+        let len = self.list.as_ref().map_or(0, |bars| bars.len());
+        self.pass(len, memory);
+        self.leftover
+    }
+
+    /// The records from `next` to `to` were not met: remembers the first whose barrier is alive.
+    fn pass(&mut self, to: usize, memory: &impl ReadWord) {
+        let Some(bars) = &self.list else { return };
+        let alive = |index: usize| {
+            let record = bars.get(index)?;
+            let slot = record.saved_lr_ptr;
+            let holds = slot >= self.start_sp && memory.read_word(slot) == Some(bars.stub(index).pc());
+            holds.then_some((index, record))
+        };
+        self.leftover = self.leftover.or_else(|| (self.next..to).find_map(alive));
+    }
+
+    /// Index of the first record at or above `slot`, the end of the list if there is none.
+    pub(crate) fn culprit_at(&self, slot: usize) -> usize {
+        let Some(bars) = &self.list else { return 0 };
+        bars.iter().take_while(|record| record.saved_lr_ptr < slot).count()
+    }
+
+    /// The list, for an error's dump.
+    pub(crate) fn into_list(self) -> Option<List<'a>> {
+        self.list
+    }
+}
+
+/// [`StkbarSlice::resolve`], the record at `hint` tried first: with a barrier at every frame it saves a search at each.
+fn resolve_near(bars: &StkbarSlice, hint: usize, stub: Stub, slot: usize) -> Option<(usize, Stkbar)> {
+    match bars.get(hint) {
+        Some(record) if record.saved_lr_ptr == slot && bars.stub(hint) == stub => Some((hint, record)),
+        _ => bars.resolve(stub, slot),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrier_arch::INDEXED_STUBS;
+
+    #[test]
+    fn the_range_holds_every_stub_and_little_else() {
+        let range = StubRange::get();
+        for class in SizeClass::all() {
+            let keys = (0..INDEXED_STUBS as u8).map(Key::Index).chain([Key::Search]);
+            assert!(keys.map(|key| Stub::new(class, key).pc()).all(|pc| range.may_hold(pc)));
+        }
+        assert!(!range.may_hold(range.first - 1) && !range.may_hold(range.first + range.span + 1));
+        assert!(!range.may_hold(0) && !range.may_hold(usize::MAX));
+    }
+}

@@ -1,0 +1,56 @@
+//! A walk that starts at an instruction of the trampoline: a signal arrived between the return and the jump on.
+//!
+//! ```text
+//!   at          the popped slot, sp - 8, holds      where the frame goes on
+//!   stub        the stub's address                  its record
+//!   tail        the stub's address                  its record
+//!   tail        healed: the original address        that address
+//!   pad         anything (the unwinder wrote)       the record of the slot
+//!   pad, pushed healed, and sp is the slot          the word at sp; sp is one higher
+//! ```
+//!
+//! The function that returned is gone and its caller does not run yet. It is shown as if the step were complete: frame 0 is the
+//! caller, at its original return address, with the caller's stack and frame pointer. Nothing is changed.
+//! `barrier_arch::arch::interrupted_return` knows the instructions; this file finds the list for it.
+
+use barrier_arch::{SizeClass, Stub, arch};
+
+use crate::barriers::{List, Source};
+use crate::error::Missed;
+use crate::memory::{ReadWord, WORD};
+use crate::step::Registers;
+
+/// The registers after the trampoline has gone on, for registers that lie in it.
+///
+/// # Errors
+///
+/// [`Missed`] if no record tells where it goes on.
+#[cold]
+#[inline(never)]
+pub(crate) fn complete(
+    registers: Registers,
+    source: Source<'_>,
+    memory: &impl ReadWord,
+) -> Result<Registers, Missed> {
+    let Registers { pc, sp, fp } = registers;
+    let slot = sp.wrapping_sub(WORD);
+    let missed = Missed { slot, stub: pc };
+    if slot >= usize::MAX - 2 * WORD {
+        return Err(missed); // no stack ends there; keeps the arithmetic below from wrapping
+    }
+    let gone_on = match list_of(source, pc, slot, memory) {
+        Some(bars) => arch::interrupted_return(pc, sp, &bars, |address| memory.read_word(address)),
+        // No list: only a healed slot can say where it goes on.
+        None => memory.read_word(slot).filter(|&word| !arch::is_trampoline(word)).map(|word| (word, sp)),
+    };
+    gone_on.map(|(pc, sp)| Registers { pc, sp, fp }).ok_or(missed)
+}
+
+/// The list of the stack: by the key of the stub, or, where there is none any more, by trying sizes.
+fn list_of<'a>(source: Source<'a>, pc: usize, slot: usize, memory: &impl ReadWord) -> Option<List<'a>> {
+    let stub = Stub::at(pc).or_else(|| Stub::at(memory.read_word(slot)?));
+    match stub {
+        Some(stub) => source.list(slot, stub.class()),
+        None => SizeClass::all().find_map(|class| source.list(slot, class)),
+    }
+}
