@@ -227,7 +227,7 @@ unsafe extern "C" fn stack_barrier() {
 /// Address of the first stub.
 #[inline]
 pub fn stub_table() -> usize {
-    (stack_barrier as *const () as usize).next_multiple_of(ALIGNMENT) + ALIGNMENT
+    ((stack_barrier as *const () as usize).wrapping_sub(1) | (ALIGNMENT - 1)).wrapping_add(1 + ALIGNMENT)
 }
 
 /// Is `pc` one of the trampoline's instructions: stub, tail or landing pad?

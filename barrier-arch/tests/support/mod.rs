@@ -1,0 +1,114 @@
+//! A stack of any class to run closures on, and the frames of whoever asks.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use barrier_arch::arch::{self, Context};
+use barrier_arch::{SizeClass, Spacing, StkbarSlice, patch};
+
+/// The three modes in which every mechanism is tested.
+pub const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
+
+/// Address space of twice the class's size, of which the aligned stack inside is used.
+pub struct TestStack {
+    map: *mut libc::c_void,
+    pub bars: StkbarSlice,
+}
+
+impl TestStack {
+    pub fn new(bytes: usize, spacing: Spacing) -> TestStack {
+        let class = SizeClass::of(bytes).unwrap();
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh private mapping.
+        let map = unsafe {
+            libc::mmap(std::ptr::null_mut(), 2 * bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+        };
+        assert_ne!(map, libc::MAP_FAILED);
+        let base = NonNull::new((map as usize).next_multiple_of(bytes) as *mut u8).unwrap();
+        // SAFETY: `base` is aligned and `bytes` long within the mapping, which lives as long as `self`.
+        let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
+        TestStack { map, bars }
+    }
+
+    /// Runs `f` on this stack and returns its result; a panic inside comes out here.
+    pub fn run<R, F: FnOnce(&StkbarSlice) -> R>(&self, f: F) -> R {
+        let mut job = Job { f: Some(f), bars: &self.bars, result: None, back: Context::default() };
+        let argument = (&raw mut job) as usize;
+        // SAFETY: nobody uses the stack; `job` outlives the run.
+        let prepared = unsafe { arch::prepare(self.bars.stack_hi(), enter::<F, R>, argument) };
+        // SAFETY: as above; the stack switches back to `back` when it is done.
+        unsafe {
+            arch::set_parent(prepared.outermost_sp, &raw const job.back);
+            arch::switch(&raw mut job.back, &prepared.context);
+        }
+        match job.result.unwrap() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for TestStack {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping; nothing runs on it any more.
+        unsafe { libc::munmap(self.map, 2 * self.bars.class().bytes()) };
+    }
+}
+
+struct Job<'a, F, R> {
+    f: Option<F>,
+    bars: &'a StkbarSlice,
+    result: Option<Result<R, Box<dyn Any + Send>>>,
+    back: Context,
+}
+
+extern "C" fn enter<F: FnOnce(&StkbarSlice) -> R, R>(argument: usize) -> ! {
+    // SAFETY: `run` passes its job, which it keeps alive until the switch back.
+    let job = unsafe { &mut *(argument as *mut Job<'_, F, R>) };
+    let f = job.f.take().unwrap();
+    let bars = job.bars;
+    job.result = Some(catch_unwind(AssertUnwindSafe(|| f(bars))));
+    // SAFETY: a task that ends leaves an empty array (I12); nobody comes back here.
+    unsafe {
+        patch::purge(bars);
+        arch::switch(&mut Context::default(), &job.back);
+    }
+    unreachable!("nobody resumes a finished stack")
+}
+
+/// Return slots of the frames on this stack, youngest first, up to the outermost: by frame pointer.
+#[inline(never)]
+pub fn return_slots(bars: &StkbarSlice) -> Vec<usize> {
+    let mut fp: usize;
+    // SAFETY: reads a register.
+    unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack)) };
+    let mut slots = Vec::new();
+    while fp != 0 {
+        assert!((bars.base()..bars.stack_hi()).contains(&fp), "frame chain left the stack: {fp:#x}");
+        slots.push(fp + 8);
+        // SAFETY: a frame record of this stack.
+        fp = unsafe { *(fp as *const usize) };
+    }
+    slots
+}
+
+/// Installs barriers as a collector would: from the caller of the caller on, where the spacing wants them.
+///
+/// Returns how many.
+#[inline(never)]
+pub fn install_here(bars: &StkbarSlice, spacing: Spacing) -> usize {
+    let slots = return_slots(bars);
+    let mut thresholds = spacing.thresholds(slots[0]);
+    let mut installed = 0;
+    // Not in our own frames, nor in the outermost.
+    for &slot in &slots[2..slots.len() - 1] {
+        // SAFETY: this thread is on the stack itself and the slots are those of live frames.
+        if thresholds.wants(slot + 8) && unsafe { patch::install(bars, slot) }.is_ok() {
+            thresholds.placed();
+            installed += 1;
+        }
+    }
+    installed
+}
