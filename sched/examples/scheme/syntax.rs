@@ -14,10 +14,13 @@ use std::rc::Rc;
 use super::core::{Datum, Span};
 use super::syntax_error::Fault;
 
-/// How deep data may be nested in the source, and expressions after expansion.
-///
-/// The compiler recurses over expressions; it may rely on this bound.
+/// How deep data may be nested in the source.
 pub const MAX_NESTING: usize = 500;
+
+/// How deep expressions are nested at most after expansion: a `do`, the worst, makes one level of
+/// source into `letrec`, `lambda`, `if` and `begin`. The compiler recurses over expressions; it may rely on
+/// this bound.
+pub const MAX_EXPRESSION_NESTING: usize = 4 * MAX_NESTING;
 
 /// The most cells (pairs, vectors) on any way from the root of a constant to one of its leaves.
 ///

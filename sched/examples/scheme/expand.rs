@@ -1,0 +1,293 @@
+//! From data to the core language: entry, top level, and the forms without bindings.
+//!
+//! ```text
+//! text --reader--> Syntax --expand--> Program --back end--> machine code
+//! ```
+//!
+//! Derived forms become core forms directly, never source text again, so a program that hides
+//! `if` or redefines `cons` cannot change what `cond` or a quasiquote means. Rules kept:
+//!
+//! * Every expression has the place of the datum it came from.
+//! * Forms that fold (`cond`, `and`, `let*` …) count each step as a level, through
+//!   [`Expander::deeper`], so that [`MAX_EXPRESSION_NESTING`](super::syntax::MAX_EXPRESSION_NESTING) holds for every [`Program`].
+//! * Arguments and bindings stay in the order of the source.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::core::{Datum, Expr, ExprKind, Program, Span, Var};
+use super::keyword::{Keyword, is_unsupported};
+use super::reader;
+use super::scope::{Globals, Locals};
+use super::syntax::{MAX_NESTING, Syntax, SyntaxKind};
+use super::syntax_error::{Checked, Fault, SyntaxError};
+
+/// Expands the text of one file.
+///
+/// `known_globals` are the names defined before the program runs: primitives and library. A
+/// program that assigns one of them gets a global of its own (see `scope.rs`), which is why
+/// [`Program::assigned_globals`] never holds a known name.
+///
+/// # Errors
+///
+/// The first fault of the text: what the reader refuses, bad forms, unbound globals.
+pub fn expand(file_name: &str, source: &str, known_globals: &HashSet<String>) -> Result<Program, SyntaxError> {
+    program(file_name, source, known_globals).map_err(|error| *error)
+}
+
+/// Which globals are redefined is known only after expansion; if any are, it is done again.
+fn program(file: &str, source: &str, known: &HashSet<String>) -> Checked<Program> {
+    let data = reader::read(file, source)?;
+    let mut expander = Expander::new(file, Globals::default());
+    let mut forms = expander.top_level(&data)?;
+    let redefined = expander.globals.assigned_of(known);
+    if !redefined.is_empty() {
+        expander = Expander::new(file, Globals::redefining(redefined));
+        forms = expander.top_level(&data)?;
+    }
+    expander.finish(forms, known)
+}
+
+/// The state of one expansion.
+#[derive(Debug)]
+pub(super) struct Expander<'a> {
+    file: &'a str,
+    pub(super) locals: Locals,
+    globals: Globals,
+    depth: usize,
+}
+
+/// A special form: its keyword, its place, and what follows the keyword.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form<'s> {
+    pub(super) keyword: Keyword,
+    pub(super) span: Span,
+    pub(super) args: &'s [Syntax],
+}
+
+impl<'a> Expander<'a> {
+    fn new(file: &'a str, globals: Globals) -> Self {
+        Expander { file, locals: Locals::default(), globals, depth: 0 }
+    }
+
+    fn finish(self, forms: Vec<Expr>, known: &HashSet<String>) -> Checked<Program> {
+        if let Some((name, span)) = self.globals.first_unbound(known) {
+            return Err(self.fault(Fault::Unbound(name), span));
+        }
+        let initial = self.globals.redefinitions().into_iter().map(|(original, own, span)| {
+            let value = Box::new(ExprKind::Global(original).at(span));
+            ExprKind::DefineGlobal(own, value).at(span)
+        });
+        Ok(Program {
+            file: self.file.into(),
+            forms: initial.chain(forms).collect(),
+            assigned_globals: self.globals.assigned(),
+            vars: self.locals.vars,
+        })
+    }
+
+    fn top_level(&mut self, data: &[Syntax]) -> Checked<Vec<Expr>> {
+        let mut forms = Vec::new();
+        for datum in data {
+            self.top_level_form(datum, &mut forms)?;
+        }
+        Ok(forms)
+    }
+
+    /// A `begin` at top level is as good as its parts.
+    fn top_level_form(&mut self, datum: &Syntax, forms: &mut Vec<Expr>) -> Checked<()> {
+        match self.special_form(datum) {
+            Some(Form { keyword: Keyword::Begin, args, .. }) => {
+                args.iter().try_for_each(|part| self.top_level_form(part, forms))?;
+            }
+            Some(form @ Form { keyword: Keyword::Define, .. }) => forms.push(self.global_definition(form)?),
+            _ => forms.push(self.expression(datum)?),
+        }
+        Ok(())
+    }
+
+    fn global_definition(&mut self, form: Form<'_>) -> Checked<Expr> {
+        let definition = self.definition(form)?;
+        self.refuse_keyword(definition.name, form.span)?;
+        let global = self.globals.assign(definition.name, form.span);
+        let value = self.deeper(form.span, |x| x.defined_value(&definition))?;
+        Ok(ExprKind::DefineGlobal(global, Box::new(value)).at(form.span))
+    }
+
+    /// Any expression.
+    pub(super) fn expression(&mut self, syntax: &Syntax) -> Checked<Expr> {
+        self.named_expression(syntax, None)
+    }
+
+    /// An expression whose value is bound to `name`: what a lambda is called in backtraces.
+    pub(super) fn named_expression(&mut self, syntax: &Syntax, name: Option<&Rc<str>>) -> Checked<Expr> {
+        self.deeper(syntax.span, |x| match &syntax.kind {
+            SyntaxKind::Atom(Datum::Symbol(symbol)) => x.variable(symbol, syntax.span),
+            SyntaxKind::Atom(_) | SyntaxKind::Vector(_) => x.constant(syntax, syntax.span),
+            SyntaxKind::List(_, Some(_)) => Err(x.fault(Fault::DottedExpression, syntax.span)),
+            SyntaxKind::List(items, None) => match x.special_form(syntax) {
+                Some(form) => x.special(form, name),
+                None => x.call(items, syntax.span),
+            },
+        })
+    }
+
+    fn special(&mut self, form: Form<'_>, name: Option<&Rc<str>>) -> Checked<Expr> {
+        match form.keyword {
+            Keyword::And => self.and(form.args, form.span),
+            Keyword::Begin => self.sequence(form.args, form),
+            Keyword::Case => self.case(form),
+            Keyword::Cond => self.cond(form, form.args),
+            Keyword::Define => Err(self.fault(Fault::MisplacedDefine, form.span)),
+            Keyword::Do => self.do_loop(form),
+            Keyword::If => self.conditional(form),
+            Keyword::Lambda => self.lambda_form(form, name),
+            Keyword::Let => self.let_form(form),
+            Keyword::LetStar => self.let_star(form),
+            Keyword::Letrec | Keyword::LetrecStar => self.letrec(form),
+            Keyword::Or => self.or(form.args, form.span),
+            Keyword::Quasiquote => self.quasiquote(form),
+            Keyword::Quote => self.quote(form),
+            Keyword::Set => self.assignment(form),
+            Keyword::Unless | Keyword::When => self.one_sided(form),
+            Keyword::Arrow | Keyword::Else | Keyword::Unquote | Keyword::UnquoteSplicing => {
+                Err(self.out_of_place(form.keyword, form.span))
+            }
+        }
+    }
+
+    /// The special form that `syntax` is, if it is one.
+    pub(super) fn special_form<'s>(&self, syntax: &'s Syntax) -> Option<Form<'s>> {
+        let (head, args) = syntax.proper_list()?.split_first()?;
+        Some(Form { keyword: self.keyword(head)?, span: syntax.span, args })
+    }
+
+    /// The keyword that `syntax` is, unless a local variable hides it.
+    pub(super) fn keyword(&self, syntax: &Syntax) -> Option<Keyword> {
+        let name = syntax.name()?;
+        Keyword::named(name).filter(|_| self.locals.lookup(name).is_none())
+    }
+
+    fn variable(&mut self, name: &Rc<str>, span: Span) -> Checked<Expr> {
+        if let Some(var) = self.locals.lookup(name) {
+            return Ok(ExprKind::Local(var).at(span));
+        }
+        match Keyword::named(name) {
+            Some(word) if word.is_auxiliary() => Err(self.out_of_place(word, span)),
+            Some(_) => Err(self.fault(Fault::KeywordAsVariable(name.clone()), span)),
+            None => Ok(ExprKind::Global(self.globals.reference(name, span)).at(span)),
+        }
+    }
+
+    pub(super) fn constant(&self, syntax: &Syntax, span: Span) -> Checked<Expr> {
+        let datum = syntax.datum().map_err(|fault| self.fault(fault, span))?;
+        Ok(ExprKind::Const(datum).at(span))
+    }
+
+    fn quote(&mut self, form: Form<'_>) -> Checked<Expr> {
+        let [datum] = form.args else { return Err(self.bad_form(form)) };
+        self.constant(datum, form.span)
+    }
+
+    fn assignment(&mut self, form: Form<'_>) -> Checked<Expr> {
+        let [target, value] = form.args else { return Err(self.bad_form(form)) };
+        let name = self.name(target, form.keyword)?;
+        if let Some(var) = self.locals.lookup(name) {
+            self.locals.mutate(var);
+            let value = Box::new(self.named_expression(value, Some(name))?);
+            return Ok(ExprKind::SetLocal(var, value).at(form.span));
+        }
+        self.refuse_keyword(name, target.span)?;
+        let global = self.globals.assign(name, target.span);
+        let value = Box::new(self.named_expression(value, Some(name))?);
+        Ok(ExprKind::SetGlobal(global, value).at(form.span))
+    }
+
+    /// A call. A `lambda` called on the spot is a `let`.
+    fn call(&mut self, items: &[Syntax], span: Span) -> Checked<Expr> {
+        let Some((head, args)) = items.split_first() else {
+            return Err(self.fault(Fault::EmptyCall, span));
+        };
+        if let Some(name) = head.name().filter(|name| is_unsupported(name))
+            && self.locals.lookup(name).is_none()
+        {
+            return Err(self.fault(Fault::Unsupported(name.clone()), span));
+        }
+        let callee = self.expression(head)?;
+        let args = args.iter().map(|arg| self.expression(arg)).collect::<Checked<Vec<_>>>()?;
+        Ok(applied(callee, args).at(span))
+    }
+
+    /// The name that `syntax` must be.
+    pub(super) fn name<'s>(&self, syntax: &'s Syntax, form: Keyword) -> Checked<&'s Rc<str>> {
+        syntax.name().ok_or_else(|| self.fault(Fault::NotAName(form.name()), syntax.span))
+    }
+
+    fn refuse_keyword(&self, name: &Rc<str>, span: Span) -> Checked<()> {
+        match Keyword::named(name) {
+            Some(_) => Err(self.fault(Fault::KeywordDefined(name.clone()), span)),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `f` one level further down.
+    pub(super) fn deeper<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
+        if self.depth == MAX_NESTING {
+            return Err(self.fault(Fault::TooDeep, span));
+        }
+        self.depth += 1;
+        let result = f(self);
+        self.depth -= 1;
+        result
+    }
+
+    pub(super) fn fault(&self, fault: Fault, span: Span) -> Box<SyntaxError> {
+        fault.at(self.file, span)
+    }
+
+    pub(super) fn bad_form(&self, form: Form<'_>) -> Box<SyntaxError> {
+        let Form { keyword, span, .. } = form;
+        self.fault(Fault::BadForm { form: keyword.name(), shape: keyword.shape() }, span)
+    }
+
+    pub(super) fn out_of_place(&self, word: Keyword, span: Span) -> Box<SyntaxError> {
+        self.fault(Fault::OutOfPlace { name: word.name(), inside: word.shape() }, span)
+    }
+}
+
+impl ExprKind {
+    /// This, at its place.
+    pub(super) fn at(self, span: Span) -> Expr {
+        Expr { span, kind: self }
+    }
+}
+
+/// A call of a global that the expander knows: always the original, whatever a program defines.
+pub(super) fn call_known(name: &str, args: Vec<Expr>, span: Span) -> Expr {
+    let callee = Box::new(ExprKind::Global(name.into()).at(span));
+    ExprKind::Call(callee, args).at(span)
+}
+
+/// A reference to a local variable.
+pub(super) fn local(var: Var, span: Span) -> Expr {
+    ExprKind::Local(var).at(span)
+}
+
+fn applied(callee: Expr, args: Vec<Expr>) -> ExprKind {
+    match callee.kind {
+        ExprKind::Lambda(lambda) if lambda.rest.is_none() && lambda.params.len() == args.len() => {
+            // Nobody else has seen a lambda that was expanded just now.
+            let lambda = Rc::unwrap_or_clone(lambda);
+            ExprKind::Let(lambda.params.into_iter().zip(args).collect(), Box::new(lambda.body))
+        }
+        kind => ExprKind::Call(Box::new(kind.at(callee.span)), args),
+    }
+}
+
+#[cfg(test)]
+#[path = "core_text.rs"]
+mod core_text;
+
+#[cfg(test)]
+#[path = "expand_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+//! Which variable a name means: local variables hide globals and keywords.
+//!
+//! Every local variable of a program is distinct ([`Var`]), so a name needs resolving once, and
+//! expressions can be moved without capture.
+//!
+//! A program is a module over the globals it is given. If it defines or sets one of them, it
+//! gets a variable of its own with the old value to start with; the library, and expressions
+//! that the expander makes, keep the original:
+//!
+//! ```text
+//! (define (append a b) …)  ->  (define |append (redefined)| append)        first of all
+//!                              (define |append (redefined)| (lambda (a b) …))
+//! ```
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::core::{Span, Var, VarInfo};
+
+/// The local variables: all there are, and those in force.
+#[derive(Debug, Default)]
+pub struct Locals {
+    /// Everything about each variable, by its number.
+    pub vars: Vec<VarInfo>,
+    in_force: HashMap<Rc<str>, Vec<Var>>,
+}
+
+impl Locals {
+    /// A variable that did not exist yet. No name means it until [`Locals::bind`].
+    pub fn fresh(&mut self, name: &Rc<str>) -> Var {
+        self.vars.push(VarInfo { name: name.clone(), mutated: false });
+        Var(self.vars.len() as u32 - 1)
+    }
+
+    /// A variable that no program can name.
+    pub fn temporary(&mut self, role: &str) -> Var {
+        self.fresh(&role.into())
+    }
+
+    /// Lets the names of `vars` mean them.
+    pub fn bind(&mut self, vars: &[Var]) {
+        for &var in vars {
+            let name = self.vars[var.0 as usize].name.clone();
+            self.in_force.entry(name).or_default().push(var);
+        }
+    }
+
+    /// Undoes the last [`Locals::bind`] of the same variables.
+    pub fn unbind(&mut self, vars: &[Var]) {
+        for var in vars {
+            let name = &self.vars[var.0 as usize].name;
+            self.in_force.get_mut(name).and_then(Vec::pop);
+        }
+    }
+
+    /// The local variable that `name` means here.
+    pub fn lookup(&self, name: &str) -> Option<Var> {
+        self.in_force.get(name)?.last().copied()
+    }
+
+    /// Notes a `set!` of `var`.
+    pub fn mutate(&mut self, var: Var) {
+        self.vars[var.0 as usize].mutated = true;
+    }
+}
+
+/// The globals a program mentions, and where it does so first.
+#[derive(Debug, Default)]
+pub struct Globals {
+    redefined: HashSet<Rc<str>>,
+    assigned: HashMap<Rc<str>, Span>,
+    referenced: HashMap<Rc<str>, Span>,
+}
+
+impl Globals {
+    /// With the given globals of which the program has its own variable.
+    pub fn redefining(redefined: HashSet<Rc<str>>) -> Self {
+        Globals { redefined, ..Globals::default() }
+    }
+
+    /// Notes a use; the global to use.
+    pub fn reference(&mut self, name: &Rc<str>, span: Span) -> Rc<str> {
+        self.referenced.entry(name.clone()).or_insert(span);
+        self.own(name)
+    }
+
+    /// Notes a definition or `set!`; the global to assign.
+    pub fn assign(&mut self, name: &Rc<str>, span: Span) -> Rc<str> {
+        self.assigned.entry(name.clone()).or_insert(span);
+        self.own(name)
+    }
+
+    /// The program's own global of that name.
+    fn own(&self, name: &Rc<str>) -> Rc<str> {
+        if self.redefined.contains(name) { format!("{name} (redefined)").into() } else { name.clone() }
+    }
+
+    /// Of the names in `known`, those that the program assigns.
+    pub fn assigned_of(&self, known: &HashSet<String>) -> HashSet<Rc<str>> {
+        self.assigned.keys().filter(|name| known.contains(&***name)).cloned().collect()
+    }
+
+    /// All globals that the program defines or sets, as it calls its own.
+    pub fn assigned(&self) -> HashSet<Rc<str>> {
+        self.assigned.keys().map(|name| self.own(name)).collect()
+    }
+
+    /// Original, own variable, and the place of the first assignment, of all redefined globals;
+    /// in the order of their names.
+    pub fn redefinitions(&self) -> Vec<(Rc<str>, Rc<str>, Span)> {
+        let mut names: Vec<_> = self.redefined.iter().collect();
+        names.sort();
+        names.into_iter().map(|name| (name.clone(), self.own(name), self.assigned[name])).collect()
+    }
+
+    /// The first use of a name that is neither known nor assigned.
+    pub fn first_unbound(&self, known: &HashSet<String>) -> Option<(Rc<str>, Span)> {
+        let is_bound = |name: &Rc<str>| known.contains(&**name) || self.assigned.contains_key(name);
+        let unbound = self.referenced.iter().filter(|(name, _)| !is_bound(name));
+        let (name, span) = unbound.min_by_key(|(_, span)| (span.line, span.column))?;
+        Some((name.clone(), *span))
+    }
+}
