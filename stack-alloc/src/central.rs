@@ -1,0 +1,100 @@
+//! The free small stacks of one size, of all workers.
+//!
+//! The lowest span with a free stack is used first, so that the others become empty. One empty span is kept as a
+//! spare; a second one is given up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use barrier_arch::SizeClass;
+
+use crate::mapping::Mapping;
+use crate::span::{Span, per_span};
+use crate::stack::Stack;
+
+/// The spans of one class, by base address.
+#[derive(Debug)]
+pub(crate) struct Central {
+    class: SizeClass,
+    spans: BTreeMap<usize, Span>,
+    /// Those that have a free stack.
+    open: BTreeSet<usize>,
+    /// One that has nothing but free stacks.
+    spare: Option<usize>,
+}
+
+impl Central {
+    pub(crate) fn new(class: SizeClass) -> Central {
+        Central { class, spans: BTreeMap::new(), open: BTreeSet::new(), spare: None }
+    }
+
+    /// Takes a free stack, if there is one.
+    pub(crate) fn take(&mut self) -> Option<Stack> {
+        let base = *self.open.first()?;
+        let span = self.spans.get_mut(&base)?;
+        let stack = span.take()?;
+        if span.is_used_up() {
+            self.open.remove(&base);
+        }
+        if self.spare == Some(base) {
+            self.spare = None;
+        }
+        Some(stack)
+    }
+
+    /// Puts a stack back. Returns the memory of its span if that is to be unmapped.
+    #[must_use]
+    pub(crate) fn put(&mut self, stack: Stack) -> Option<Mapping> {
+        let base = Span::base_of(stack.base());
+        let Some(span) = self.spans.get_mut(&base) else {
+            debug_assert!(false, "{stack:?} is not of this pool");
+            return None;
+        };
+        span.put(stack);
+        self.open.insert(base);
+        if !span.is_unused() {
+            return None;
+        }
+        // Of two spares the lower one stays.
+        match self.spare.replace(base) {
+            None => None,
+            Some(other) => {
+                self.spare = Some(base.min(other));
+                self.give_up(base.max(other))
+            }
+        }
+    }
+
+    /// Adds a new span.
+    pub(crate) fn adopt(&mut self, span: Span) {
+        self.open.insert(span.base());
+        self.spans.insert(span.base(), span);
+    }
+
+    /// Gives up the spare span, if there is one.
+    #[must_use]
+    pub(crate) fn give_up_spare(&mut self) -> Option<Mapping> {
+        let base = self.spare.take()?;
+        self.give_up(base)
+    }
+
+    /// Stacks in all spans, free or not.
+    pub(crate) fn stacks(&self) -> usize {
+        self.spans.len() * per_span(self.class)
+    }
+
+    fn give_up(&mut self, base: usize) -> Option<Mapping> {
+        self.open.remove(&base);
+        self.spans.remove(&base).map(Span::into_mapping)
+    }
+}
+
+impl Drop for Central {
+    /// Stacks that are still out outlive their pool: the memory of their spans stays.
+    fn drop(&mut self) {
+        for (_, span) in std::mem::take(&mut self.spans) {
+            if !span.is_unused() {
+                span.into_mapping().leak();
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Shared by the tests: deeds that kill or cripple a process, and a look at its maps.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::env;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output, exit};
+
+use barrier_arch::{Spacing, StkbarSlice};
+use stack_alloc::Stack;
+
+const CHILD: &str = "STACK_ALLOC_TEST_CHILD";
+
+/// The three modes that everything is to work in.
+pub(crate) const SPACINGS: [Spacing; 3] =
+    [Spacing::Off, Spacing::Exponential { first: Spacing::FIRST }, Spacing::EveryFrame];
+
+/// Does `deed` in a process of its own: this very test, run again by its full name.
+pub(crate) fn in_child(test: &str, deed: impl FnOnce()) -> Output {
+    if env::var(CHILD).is_ok_and(|name| name == test) {
+        deed();
+        exit(0);
+    }
+    let me = env::current_exe().expect("the test has a path");
+    Command::new(me).args([test, "--exact", "--nocapture"]).env(CHILD, test).output().expect("it can be run")
+}
+
+/// The child did its deed.
+pub(crate) fn assert_done(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+    assert!(!text(output).contains("running 0 tests"), "no such test: {output:?}");
+}
+
+/// The child said `last_words`, and the next access killed it.
+pub(crate) fn assert_faulted(output: &Output, last_words: &str) {
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+    assert!(text(output).trim_end().ends_with(last_words), "died elsewhere: {output:?}");
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Mappings of this process.
+pub(crate) fn maps() -> usize {
+    fs::read_to_string("/proc/self/maps").expect("Linux").lines().count()
+}
+
+/// Address space of this process, in bytes.
+pub(crate) fn address_space() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
+    statm.split(' ').next().and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+}
+
+/// Writes a word that only this stack has at both ends of what frames may use.
+pub(crate) fn tag(stack: &Stack, stkbars: &StkbarSlice) {
+    for address in ends(stack, stkbars) {
+        poke(address, stack.base() ^ 0x7a6);
+    }
+}
+
+/// Are the words of [`tag`] still there?
+pub(crate) fn assert_tagged(stack: &Stack, stkbars: &StkbarSlice) {
+    for address in ends(stack, stkbars) {
+        assert_eq!(peek(address), stack.base() ^ 0x7a6, "{stack:?} at {address:#x}");
+    }
+}
+
+fn ends(stack: &Stack, stkbars: &StkbarSlice) -> [usize; 2] {
+    [stack.limit(), stkbars.stack_hi() - size_of::<usize>()]
+}
+
+/// Reads the word at `address`.
+pub(crate) fn peek(address: usize) -> usize {
+    // SAFETY: the tests pass addresses of their own stacks, or mean to fault.
+    unsafe { (address as *const usize).read_volatile() }
+}
+
+/// Writes the word at `address`.
+pub(crate) fn poke(address: usize, word: usize) {
+    // SAFETY: as `peek`.
+    unsafe { (address as *mut usize).write_volatile(word) }
+}

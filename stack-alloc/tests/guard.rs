@@ -1,0 +1,147 @@
+//! Guard pages fault, and do not use up the process's mappings.
+
+mod common;
+
+use common::{assert_done, assert_faulted, in_child, maps, peek, poke};
+use stack_alloc::{Config, GuardPages, StackError, StackPool};
+
+fn overflow(guard: GuardPages, size: usize) {
+    let pool = StackPool::new(Config { guard, ..Config::default() });
+    let (stack, _stkbars) = pool.alloc(size).unwrap();
+    poke(stack.limit(), 1);
+    println!("at the limit");
+    poke(stack.limit() - 8, 1);
+    println!("below the limit");
+}
+
+#[test]
+fn an_overflow_of_a_small_stack_faults() {
+    let child = in_child("an_overflow_of_a_small_stack_faults", || overflow(GuardPages::Cheapest, 16 << 10));
+    assert_faulted(&child, "at the limit");
+}
+
+#[test]
+fn an_overflow_of_a_large_stack_faults() {
+    let child = in_child("an_overflow_of_a_large_stack_faults", || overflow(GuardPages::Cheapest, 1 << 30));
+    assert_faulted(&child, "at the limit");
+}
+
+#[test]
+fn an_overflow_faults_with_mprotect() {
+    let child = in_child("an_overflow_faults_with_mprotect", || overflow(GuardPages::Mprotect, 16 << 10));
+    assert_faulted(&child, "at the limit");
+}
+
+/// What is given back while a stack is cached must not take the guard along.
+#[test]
+fn a_reused_stack_is_still_guarded() {
+    let child = in_child("a_reused_stack_is_still_guarded", || {
+        let pool = StackPool::default();
+        let (stack, stkbars) = pool.alloc(1 << 20).unwrap();
+        let base = stack.base();
+        // SAFETY: nothing runs on it.
+        unsafe { pool.free(stack, stkbars) };
+        let (stack, _stkbars) = pool.alloc(1 << 20).unwrap();
+        assert_eq!(stack.base(), base);
+        println!("reused");
+        peek(base);
+    });
+    assert_faulted(&child, "reused");
+}
+
+#[test]
+fn stacks_without_a_guard_may_be_used_to_the_last_word() {
+    for (guard, size) in [(GuardPages::Off, 1 << 20), (GuardPages::Cheapest, 8192)] {
+        let pool = StackPool::new(Config { guard, ..Config::default() });
+        let (stack, stkbars) = pool.alloc(size).unwrap();
+        assert!(!stack.is_guarded());
+        assert_eq!(stack.limit(), stack.base());
+        poke(stack.base(), 1);
+        // SAFETY: nothing runs on it.
+        unsafe { pool.free(stack, stkbars) };
+    }
+}
+
+/// Maps of the process that `count` stacks of `size` cost.
+fn maps_of(guard: GuardPages, size: usize, count: usize) -> usize {
+    let pool = StackPool::new(Config { guard, cached_per_class: 0, ..Config::default() });
+    let before = maps();
+    let stacks: Vec<_> = (0..count).map(|_| pool.alloc(size).unwrap()).collect();
+    assert!(stacks.iter().all(|(stack, _)| stack.is_guarded()));
+    let cost = maps().saturating_sub(before);
+    for (stack, stkbars) in stacks {
+        // SAFETY: nothing runs on it.
+        unsafe { pool.free(stack, stkbars) };
+    }
+    cost
+}
+
+fn kernel_has_marks() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(13))
+}
+
+#[test]
+fn thousands_of_guarded_stacks_cost_few_maps() {
+    let child = in_child("thousands_of_guarded_stacks_cost_few_maps", || {
+        for size in [16 << 10, 64 << 10] {
+            let (cheap, dear) =
+                (maps_of(GuardPages::Cheapest, size, 4000), maps_of(GuardPages::Mprotect, size, 4000));
+            assert!(dear > 7000, "{dear} maps for 4000 stacks of {size} with mprotect");
+            if kernel_has_marks() {
+                assert!(cheap < 50, "{cheap} maps for 4000 stacks of {size}");
+            }
+        }
+    });
+    assert_done(&child);
+}
+
+/// Maps every other page differently, until the process can have no more maps.
+fn use_up_maps() -> (usize, usize) {
+    let bytes = 4096 * 140_000;
+    // SAFETY: a new mapping.
+    let start = unsafe {
+        let (prot, flags) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+        libc::mmap(std::ptr::null_mut(), bytes, prot, flags, -1, 0)
+    };
+    assert_ne!(start, libc::MAP_FAILED);
+    for page in (0..bytes).step_by(2 * 4096) {
+        // SAFETY: a page of the new mapping.
+        if unsafe { libc::mprotect(start.byte_add(page), 4096, libc::PROT_NONE) } != 0 {
+            return (start as usize, bytes);
+        }
+    }
+    panic!("this process can have more than 140,000 maps");
+}
+
+#[test]
+fn a_process_out_of_maps_gets_errors_and_loses_nothing() {
+    let child = in_child("a_process_out_of_maps_gets_errors_and_loses_nothing", || {
+        let config = Config { guard: GuardPages::Mprotect, cached_per_class: 0, ..Config::default() };
+        let pool = StackPool::new(config);
+        // No guards: neighbours are one map, and one of them cannot be unmapped without a new map.
+        let plain = StackPool::new(Config { guard: GuardPages::Off, ..config });
+        let mut row: Vec<_> = (0..8).map(|_| plain.alloc(64 << 10).unwrap()).collect();
+        row.sort_by_key(|(stack, _)| stack.base());
+        let (start, bytes) = use_up_maps();
+
+        let error = pool.alloc(1 << 20).expect_err("no map is left for a guard");
+        assert!(matches!(error, StackError::Guard { .. } | StackError::Map { .. }), "{error}");
+        assert!(error.to_string().contains("vm.max_map_count"), "{error}");
+        let in_the_middle = row.remove(4);
+        // SAFETY: nothing runs on it.
+        unsafe { plain.free(in_the_middle.0, in_the_middle.1) };
+        let stranded = plain.stats();
+        assert_eq!((stranded.stranded_bytes, stranded.mapped_bytes), (64 << 10, 8 * (64 << 10)));
+
+        // SAFETY: of `use_up_maps`.
+        assert_eq!(unsafe { libc::munmap(start as *mut _, bytes) }, 0);
+        assert!(plain.trim());
+        assert_eq!((plain.stats().stranded_bytes, plain.stats().mapped_bytes), (0, 7 * (64 << 10)));
+        pool.trim();
+        assert_eq!(pool.stats().mapped_bytes, 0);
+        assert!(pool.alloc(1 << 20).unwrap().0.is_guarded());
+    });
+    assert_done(&child);
+}

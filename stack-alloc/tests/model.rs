@@ -1,0 +1,194 @@
+//! Any sequence of allocations and frees against a model that keeps a list.
+
+mod common;
+
+use std::sync::mpsc;
+use std::thread;
+
+use barrier_arch::{SizeClass, StkbarSlice};
+use common::{SPACINGS, assert_tagged, tag};
+use proptest::prelude::*;
+use stack_alloc::{Config, GuardPages, Stack, StackCache, StackPool};
+
+/// One step; `via` chooses the pool or one of two caches, `which` one of the live stacks.
+#[derive(Clone, Debug)]
+enum Op {
+    Alloc { log2: u32, via: usize },
+    Free { which: prop::sample::Index, via: usize },
+    Flush { via: usize },
+    Trim,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        5 => (prop_oneof![11u32..16, 16u32..24], 0usize..3).prop_map(|(log2, via)| Op::Alloc { log2, via }),
+        4 => (any::<prop::sample::Index>(), 0usize..3).prop_map(|(which, via)| Op::Free { which, via }),
+        1 => (0usize..2).prop_map(|via| Op::Flush { via }),
+        1 => Just(Op::Trim),
+    ]
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let guards = prop::sample::select(&[GuardPages::Off, GuardPages::Cheapest, GuardPages::Mprotect][..]);
+    let spacing = prop::sample::select(&SPACINGS[..]);
+    (spacing, guards, 0usize..4, any::<bool>(), prop::bool::weighted(0.2)).prop_map(
+        |(spacing, guard, cached_per_class, poison, electric_fence)| Config {
+            spacing,
+            guard,
+            cached_per_class,
+            poison,
+            electric_fence,
+            ..Config::default()
+        },
+    )
+}
+
+struct Model {
+    pool: StackPool,
+    caches: [StackCache; 2],
+    live: Vec<(Stack, StkbarSlice)>,
+}
+
+impl Model {
+    fn new(config: Config) -> Model {
+        let pool = StackPool::new(config);
+        let caches = [pool.cache(), pool.cache()];
+        Model { pool, caches, live: Vec::new() }
+    }
+
+    fn step(&mut self, op: Op) {
+        match op {
+            Op::Alloc { log2, via } => self.alloc(1 << log2, via),
+            Op::Free { which, via } if !self.live.is_empty() => {
+                let (stack, stkbars) = self.live.swap_remove(which.index(self.live.len()));
+                self.free(stack, stkbars, via);
+            }
+            Op::Free { .. } => {}
+            Op::Flush { via } => self.caches[via].flush(),
+            Op::Trim => {
+                self.pool.trim();
+            }
+        }
+        self.check();
+    }
+
+    fn alloc(&mut self, size: usize, via: usize) {
+        let (stack, stkbars) = match self.caches.get_mut(via) {
+            Some(cache) => cache.alloc(size),
+            None => self.pool.alloc(size),
+        }
+        .unwrap();
+        let overlaps =
+            |(other, _): &&(Stack, StkbarSlice)| stack.base() < other.top() && other.base() < stack.top();
+        assert!(self.live.iter().find(overlaps).is_none(), "{stack:?} is handed out twice");
+        assert!(stkbars.is_empty());
+        tag(&stack, &stkbars);
+        self.live.push((stack, stkbars));
+    }
+
+    fn free(&mut self, stack: Stack, stkbars: StkbarSlice, via: usize) {
+        match self.caches.get_mut(via) {
+            // SAFETY: nothing runs on it.
+            Some(cache) => unsafe { cache.free(stack, stkbars) },
+            // SAFETY: as above.
+            None => unsafe { self.pool.free(stack, stkbars) },
+        }
+    }
+
+    fn check(&self) {
+        let stats = self.pool.stats();
+        for class in SizeClass::all() {
+            let expected = self.live.iter().filter(|(stack, _)| stack.class() == class).count();
+            assert_eq!(stats.class(class).in_use, expected, "{class:?}");
+        }
+        if !self.pool.config().electric_fence {
+            assert_eq!(stats.mapped_bytes, stats.in_use_bytes() + stats.cached_bytes(), "{stats:?}");
+        }
+        self.live.iter().for_each(|(stack, stkbars)| assert_tagged(stack, stkbars));
+    }
+
+    fn finish(mut self) {
+        while let Some((stack, stkbars)) = self.live.pop() {
+            self.free(stack, stkbars, self.live.len() % 3);
+        }
+        self.check();
+        drop(self.caches);
+        self.pool.trim();
+        let stats = self.pool.stats();
+        assert_eq!((stats.mapped_bytes, stats.mappings, stats.cached()), (0, 0, 0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn stacks_never_overlap_and_the_stats_add_up(config in config(), ops in prop::collection::vec(op(), 1..80)) {
+        let mut model = Model::new(config);
+        ops.into_iter().for_each(|op| model.step(op));
+        model.finish();
+    }
+}
+
+#[test]
+fn a_cache_mostly_does_without_the_pool() {
+    let pool = StackPool::default();
+    let mut cache = pool.cache();
+    let mut held = Vec::new();
+    for i in 0..10_000 {
+        held.push(cache.alloc(4096).unwrap());
+        // Up and down by a few, as tasks come and go.
+        let keep = (i * 7) % 5;
+        while held.len() > keep {
+            let (stack, stkbars) = held.pop().unwrap();
+            // SAFETY: nothing runs on it.
+            unsafe { cache.free(stack, stkbars) };
+        }
+    }
+    let rate = pool.stats().worker_caches;
+    assert_eq!(rate.hits + rate.misses, 10_000);
+    assert!(rate.misses < 10, "{rate:?}");
+}
+
+/// Each of two workers frees what the other allocated, while both allocate from their own caches.
+#[test]
+fn stacks_travel_between_caches() {
+    for spacing in SPACINGS {
+        let pool = StackPool::new(Config { spacing, ..Config::default() });
+        let (to_b, from_a) = mpsc::sync_channel(64);
+        let (to_a, from_b) = mpsc::sync_channel(64);
+        let work =
+            |mut cache: StackCache, out: mpsc::SyncSender<_>, inbox: mpsc::Receiver<(Stack, StkbarSlice)>| {
+                move || {
+                    for i in 0..20_000usize {
+                        let (stack, stkbars) = cache.alloc(2048 << (i % 6)).unwrap();
+                        tag(&stack, &stkbars);
+                        let kept = out.try_send((stack, stkbars)).err().map(|full| match full {
+                            mpsc::TrySendError::Full(pair) | mpsc::TrySendError::Disconnected(pair) => pair,
+                        });
+                        for (stack, stkbars) in kept.into_iter().chain(inbox.try_iter()) {
+                            assert_tagged(&stack, &stkbars);
+                            // SAFETY: nothing runs on it.
+                            unsafe { cache.free(stack, stkbars) };
+                        }
+                    }
+                    drop(out);
+                    for (stack, stkbars) in inbox {
+                        assert_tagged(&stack, &stkbars);
+                        // SAFETY: nothing runs on it.
+                        unsafe { cache.free(stack, stkbars) };
+                    }
+                }
+            };
+        let workers = [
+            thread::spawn(work(pool.cache(), to_b, from_b)),
+            thread::spawn(work(pool.cache(), to_a, from_a)),
+        ];
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        let stats = pool.stats();
+        assert_eq!(stats.in_use(), 0);
+        assert_eq!(stats.mapped_bytes, stats.cached_bytes());
+        pool.trim();
+        assert_eq!(pool.stats().mapped_bytes, 0, "every span is whole again");
+    }
+}
