@@ -22,26 +22,27 @@ use crate::tally::Tally;
 
 /// How to walk one stack: with which stepper, over which memory, with which barriers, how far.
 ///
-/// Build it, then call [`Walk::strict`] or [`Walk::diagnose`] as often as needed.
+/// Build it, then call [`Walk::strict`] or [`Walk::diagnose`] as often as needed. Borrows stepper and memory for `'m`, the
+/// barrier list for `'b`; an error outlives all but the list.
 #[derive(Clone, Copy, Debug)]
 #[doc(alias = "gentraceback")]
-pub struct Walk<'a, U, M> {
-    unwind: &'a U,
-    memory: &'a M,
-    source: Source<'a>,
+pub struct Walk<'m, 'b, U, M> {
+    unwind: &'m U,
+    memory: &'m M,
+    source: Source<'b>,
     skip: usize,
     max: usize,
     suspended: bool,
 }
 
-impl<'a, U: Unwind, M: ReadWord> Walk<'a, U, M> {
+impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     /// All frames of a stack without barriers.
-    pub const fn new(unwind: &'a U, memory: &'a M) -> Walk<'a, U, M> {
+    pub const fn new(unwind: &'m U, memory: &'m M) -> Walk<'m, 'b, U, M> {
         Walk { unwind, memory, source: Source::Nowhere, skip: 0, max: usize::MAX, suspended: false }
     }
 
     /// The stack's barriers are those of `bars`.
-    pub const fn barriers(mut self, bars: &'a StkbarSlice) -> Self {
+    pub const fn barriers(mut self, bars: &'b StkbarSlice) -> Self {
         self.source = Source::Given(bars);
         self
     }
@@ -87,7 +88,7 @@ impl<'a, U: Unwind, M: ReadWord> Walk<'a, U, M> {
         outermost_sp: usize,
         registers: Registers,
         mut visit: impl FnMut(&Frame) -> ControlFlow<()>,
-    ) -> Result<Walked, WalkError<'a>> {
+    ) -> Result<Walked, WalkError<'b>> {
         let mut ledger = Ledger::new(self.source, registers.sp);
         let mut frame = match self.youngest(registers) {
             Ok(frame) => frame,
@@ -151,7 +152,7 @@ impl<'a, U: Unwind, M: ReadWord> Walk<'a, U, M> {
 
     /// Fills in `frame.caller`; it stays `None` for the outermost frame.
     #[inline(always)]
-    fn find_caller(&self, frame: &mut Frame, ledger: &mut Ledger<'a>) -> Result<(), Lost> {
+    fn find_caller(&self, frame: &mut Frame, ledger: &mut Ledger<'b>) -> Result<(), Lost> {
         let Step::Caller { cfa, return_slot, fp } = self.unwind.step(&frame.registers(), self.memory)? else {
             return Ok(());
         };
@@ -170,7 +171,7 @@ impl<'a, U: Unwind, M: ReadWord> Walk<'a, U, M> {
     }
 
     /// What is wrong at a frame that has no caller.
-    fn at_the_end(&self, sp: usize, outermost_sp: usize, ledger: &mut Ledger<'a>) -> Option<Fault> {
+    fn at_the_end(&self, sp: usize, outermost_sp: usize, ledger: &mut Ledger<'b>) -> Option<Fault> {
         if sp != outermost_sp {
             return Some(Fault::EndedShort { outermost_sp });
         }
@@ -179,7 +180,7 @@ impl<'a, U: Unwind, M: ReadWord> Walk<'a, U, M> {
     }
 }
 
-impl<'a, U: Unwind> Walk<'a, U, LiveStack> {
+impl<'m, U: Unwind> Walk<'m, 'm, U, LiveStack> {
     /// The stack's barriers are found by the first of them: its address says the size of the stack, hence where
     /// the list lies. For whoever has only a stack's bounds.
     pub const fn find_barriers(mut self) -> Self {

@@ -1,0 +1,140 @@
+//! Walks that start inside the trampoline, in each of its states. (The real instructions are single-stepped where they
+//! are written.)
+
+mod common;
+
+use core::ops::ControlFlow;
+
+use barrier_arch::reference;
+use barrier_arch::{SizeClass, Spacing, Stub, arch, patch};
+use common::{SPACINGS, SimStack, WORD, collect, diagnose};
+use proptest::prelude::*;
+use unwind_walk::{End, Fault, FramePointers, LiveStack, Missed, Registers, Walk, Walked};
+
+/// How far the trampoline has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the stub, nothing done.
+    Stub,
+    /// In the tail, nothing done.
+    Tail,
+    /// In the tail, slot healed and position set.
+    Healed,
+}
+
+const STATES: [State; 3] = [State::Stub, State::Tail, State::Healed];
+
+/// A pc in the trampoline that is no stub's.
+fn tail() -> usize {
+    (arch::stub_table()..).find(|&pc| Stub::at(pc).is_none() && arch::is_trampoline(pc)).unwrap()
+}
+
+/// A stack whose youngest frame has just returned through a barrier: frame 0 of `frames` is the caller.
+fn interrupted(spacing: Spacing, state: State) -> (SimStack, Registers) {
+    let mut stack = SimStack::new(SizeClass::of(1 << 13).unwrap(), spacing, &[6; 20]);
+    assert!(stack.install(&[true, true, false]) >= 4);
+    let returned = stack.frames.remove(0);
+    let slot = returned.slot.unwrap();
+    let stub = Stub::at(stack.read(slot)).unwrap();
+    if state == State::Healed {
+        assert_eq!(reference::hit(stub, slot + WORD, &mut stack), Ok(stack.frames[0].pc));
+    }
+    let pc = if state == State::Stub { stub.pc() } else { tail() };
+    let registers = Registers { pc, sp: slot + WORD, fp: stack.frames[0].fp };
+    (stack, registers)
+}
+
+fn each_state() -> impl Iterator<Item = (SimStack, Registers, State)> {
+    SPACINGS[1..].iter().flat_map(|&spacing| {
+        STATES.iter().map(move |&state| {
+            let (stack, registers) = interrupted(spacing, state);
+            (stack, registers, state)
+        })
+    })
+}
+
+type WalkLive<'a> = Walk<'a, 'a, FramePointers, LiveStack>;
+
+#[test]
+fn frame_zero_is_the_caller() {
+    for (stack, registers, state) in each_state() {
+        let live = stack.live();
+        let given: WalkLive<'_> = Walk::new(&FramePointers, &live).barriers(&stack.bars);
+        for walk in [given, Walk::new(&FramePointers, &live).find_barriers()] {
+            let mut frames = vec![];
+            let walked = walk.strict(stack.outermost_sp, registers, collect(&mut frames)).unwrap();
+            assert_eq!(walked.end, End::Outermost, "{state:?}");
+            assert_eq!(frames.len(), stack.frames.len());
+            stack.check(&frames, 0);
+            // Frame 0's pc is a return address.
+            assert_eq!(frames[0].lookup_pc(), frames[0].pc - 1);
+            assert_eq!(diagnose(&walk, registers), (frames, walked));
+        }
+    }
+}
+
+#[test]
+fn without_a_list_only_the_healed_slot_tells() {
+    for (stack, registers, state) in each_state() {
+        let live = stack.live();
+        let (frames, walked) = diagnose(&Walk::new(&FramePointers, &live), registers);
+        if state == State::Healed {
+            assert_eq!(frames[0].pc, stack.frames[0].pc);
+            assert!(matches!(walked.end, End::Lost(_)), "at the next barrier");
+        } else {
+            let missed = Missed { slot: registers.sp - WORD, stub: registers.pc };
+            assert_eq!(walked, Walked { frames: 1, end: End::Lost(missed) });
+            assert_eq!((frames[0].pc, frames[0].caller), (registers.pc, None));
+        }
+    }
+}
+
+#[test]
+fn without_a_record_it_is_missed() {
+    for (stack, registers, state) in each_state() {
+        // SAFETY: nobody runs on the stack; the test wants to see it broken.
+        unsafe { patch::purge(&stack.bars) };
+        let live = stack.live();
+        let walk = Walk::new(&FramePointers, &live).barriers(&stack.bars);
+        let walked = walk.diagnose(registers, |_| ControlFlow::Continue(()));
+        let error = walk.strict(stack.outermost_sp, registers, |_| ControlFlow::Continue(())).unwrap_err();
+        // A healed slot is as good as a record; the barrier above it is then the one that is missed.
+        let expected = if state == State::Healed { 0 } else { registers.sp - WORD };
+        let Fault::Missed(missed) = error.fault else { panic!("{error}") };
+        assert_eq!(walked.end, End::Lost(missed));
+        assert!(missed.slot == expected || state == State::Healed);
+        assert!(error.to_string().contains("missed stack barrier") && error.to_string().contains("@@@"));
+    }
+}
+
+#[test]
+fn skip_and_max_count_the_caller_as_frame_zero() {
+    for (stack, registers, _) in each_state() {
+        let live = stack.live();
+        let walk = Walk::new(&FramePointers, &live).barriers(&stack.bars).skip(2).max(3);
+        let (frames, walked) = diagnose(&walk, registers);
+        assert_eq!(walked, Walked { frames: 3, end: End::Max });
+        stack.check(&frames, 2);
+    }
+}
+
+proptest! {
+    /// Every byte of the trampoline, with any stack pointer, over memory that answers everything.
+    #[test]
+    fn a_start_anywhere_in_it_never_panics(sp in any::<usize>(), near in 0_usize..64, word in any::<usize>()) {
+        let (stack, registers) = interrupted(Spacing::EveryFrame, State::Stub);
+        let live = stack.live();
+        let everything = |_: usize| Some(word);
+        let given = Walk::new(&FramePointers, &everything).barriers(&stack.bars);
+        let nothing = Walk::new(&FramePointers, &everything);
+        let by_key = Walk::new(&FramePointers, &live).find_barriers();
+        let pcs = (arch::stub_table()..).take_while(|&pc| arch::is_trampoline(pc)).step_by(7);
+        for pc in pcs {
+            for sp in [sp, near, usize::MAX - near, registers.sp, stack.bars.top() - near, stack.lo() + near] {
+                let start = Registers { pc, sp, fp: registers.fp };
+                let ends = [diagnose(&given, start).1, diagnose(&nothing, start).1, diagnose(&by_key, start).1];
+                prop_assert!(ends.iter().all(|walked| walked.frames > 0));
+            }
+        }
+    }
+}
