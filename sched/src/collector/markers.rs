@@ -1,0 +1,77 @@
+//! Threads that help the collector mark.
+
+use std::sync::Arc;
+
+use crossbeam_utils::Backoff;
+use gc_mark::{Drained, MarkWorker};
+use parking_lot::{Condvar, Mutex};
+
+use crate::language::Language;
+use crate::shared::Shared;
+
+/// Objects between two looks at whether marking goes on.
+const QUANTUM: usize = 4096;
+
+/// Tells the helpers when there is marking to do.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    /// `None`: shut down.
+    marking: Mutex<Option<bool>>,
+    rung: Condvar,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Bell {
+        Bell { marking: Mutex::new(Some(false)), rung: Condvar::new() }
+    }
+
+    /// Marking has begun.
+    pub(crate) fn begin(&self) {
+        self.set(Some(true));
+    }
+
+    /// It is over, for this cycle.
+    pub(crate) fn end(&self) {
+        self.set(Some(false));
+    }
+
+    /// It is over for good.
+    pub(crate) fn shut_down(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, marking: Option<bool>) {
+        *self.marking.lock() = marking;
+        self.rung.notify_all();
+    }
+
+    fn is_marking(&self) -> bool {
+        *self.marking.lock() == Some(true)
+    }
+
+    /// Sleeps until there is marking to do; `false` when there never will be.
+    fn wait(&self) -> bool {
+        let mut marking = self.marking.lock();
+        while *marking == Some(false) {
+            self.rung.wait(&mut marking);
+        }
+        marking.is_some()
+    }
+}
+
+/// The life of one helper.
+pub(crate) fn help<L: Language>(shared: &Arc<Shared<L>>) {
+    let mut worker = MarkWorker::new(&shared.grey);
+    while shared.bell.wait() {
+        let backoff = Backoff::new();
+        while shared.bell.is_marking() {
+            match worker.drain(shared.language.heap(), QUANTUM) {
+                Drained::Quantum => backoff.reset(),
+                Drained::Empty | Drained::Idle if backoff.is_completed() => {
+                    std::thread::sleep(std::time::Duration::from_micros(50));
+                }
+                Drained::Empty | Drained::Idle => backoff.snooze(),
+            }
+        }
+    }
+}

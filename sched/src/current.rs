@@ -1,0 +1,173 @@
+//! "I run on this task": what a task may ask of the scheduler.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use barrier_arch::patch;
+use gc_mark::write_barrier;
+
+use crate::language::Language;
+use crate::shared::{Shared, SpawnError};
+use crate::task::join::JoinHandle;
+use crate::task::state::Unpark;
+use crate::task::{Reason, Task};
+
+/// The task that the caller runs on. Cannot leave it.
+pub struct Current<'t, L: Language> {
+    task: &'t Task<L>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl<'t, L: Language> Current<'t, L> {
+    /// From the task's address, as compiled code passes it to its helpers.
+    ///
+    /// # Safety
+    ///
+    /// The caller runs on that very task.
+    pub unsafe fn from_raw(task: *const Task<L>) -> Current<'t, L> {
+        // SAFETY: a running task is alive.
+        Current { task: unsafe { &*task }, not_send: PhantomData }
+    }
+
+    /// The task.
+    pub fn task(&self) -> &'t Task<L> {
+        self.task
+    }
+
+    /// The task, to be unparked by somebody else.
+    pub fn handle(&self) -> Arc<Task<L>> {
+        self.task.handle()
+    }
+
+    /// The language.
+    pub fn language(&self) -> &'t L {
+        &self.task.shared.language
+    }
+
+    /// A place where the task may be stopped: the collector may look at its stack now.
+    ///
+    /// What compiled code calls when its prologue check fails and the stack pointer is not really below
+    /// [`Task::real_limit`]; also for loops in native code. Cheap if nobody wants anything.
+    pub fn safepoint(&self) {
+        if self.task.stack_limit.load(Ordering::Relaxed) == self.task.real_limit() {
+            return;
+        }
+        // First the limit, then the look at who wants what: a poison stored after this is not lost.
+        self.task.stack_limit.store(self.task.real_limit(), Ordering::SeqCst);
+        self.held(|| self.leave(Reason::Safepoint));
+    }
+
+    /// Lets other tasks run first.
+    pub fn yield_now(&self) {
+        self.leave(Reason::Yield);
+    }
+
+    /// Waits for an [`Task::unpark`]; returns at once if one came since the last park. May return without.
+    pub fn park(&self) {
+        self.leave(Reason::Park);
+    }
+
+    /// Starts a task.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if there is no stack for it.
+    pub fn spawn<R: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
+    ) -> Result<JoinHandle<L, R>, SpawnError> {
+        Shared::spawn(&self.task.shared, f)
+    }
+
+    /// Gives `f` the state of the OS thread that the task happens to run on. `f` must not come to a safepoint: the task
+    /// may go on on another thread.
+    pub fn with_worker<R>(&self, f: impl FnOnce(&mut L::Worker) -> R) -> R {
+        let worker = self.task.worker.load(Ordering::Relaxed);
+        // SAFETY: that worker is in `resume` with this task, and `f` does not switch.
+        f(unsafe { &mut *(*worker).local() })
+    }
+
+    /// Must stores be shaded?
+    pub fn is_marking(&self) -> bool {
+        self.task.shared.phases.write_barrier_on()
+    }
+
+    /// The slow part of the write barrier: `value` was stored while marking.
+    pub fn shade(&self, value: usize) {
+        let shared = &self.task.shared;
+        write_barrier::shade(shared.language.heap(), &shared.grey, value);
+    }
+
+    /// Asks for a cycle, and does not wait.
+    pub fn request_collection(&self) {
+        self.task.shared.requests.ask();
+    }
+
+    /// Asks for a cycle and waits until one that began after the call has ended.
+    pub fn collect(&self) {
+        self.held(|| {
+            let ticket = self.task.shared.requests.ask();
+            while !self.task.shared.requests.is_served_or_wake(ticket, || self.handle()) {
+                self.park();
+            }
+        });
+    }
+
+    /// Addresses of the task's stack: from the real limit to where the outermost frame begins.
+    pub fn stack_bounds(&self) -> Range<usize> {
+        self.task.real_limit()..self.bars(|bars| bars.stack_hi())
+    }
+
+    /// Marks hit the barriers of all frames below `sp`, which the caller is about to drop, as by
+    /// [`barrier_arch::arch::recover`].
+    pub fn skip_barriers(&self, sp: usize) -> usize {
+        // SAFETY: this very task runs, and goes on at `sp`.
+        self.bars(|bars| unsafe { patch::skip(bars, sp) })
+    }
+
+    /// Restores the return addresses below `dst` and marks those barriers hit: before a write to `dst`, somewhere up the
+    /// caller's own stack, that has no write barrier; or a recover there.
+    #[doc(alias = "gcUnwindBarriers")]
+    pub fn unwind_barriers(&self, dst: usize) -> usize {
+        let here = 0_usize;
+        // SAFETY: this very task runs; the address of a local is below every live frame but the youngest.
+        self.bars(|bars| unsafe { patch::unwind(bars, (&raw const here) as usize, dst) })
+    }
+
+    /// The task's barriers.
+    pub fn bars<R>(&self, f: impl FnOnce(&barrier_arch::StkbarSlice) -> R) -> R {
+        // SAFETY: we run on it.
+        let stack = unsafe { self.task.stack() };
+        f(&stack.expect("a running task has a stack").bars)
+    }
+
+    fn leave(&self, reason: Reason) {
+        // SAFETY: we run on it.
+        unsafe { self.task.leave(reason) }
+    }
+
+    /// Does something that may take long, and remembers the longest.
+    fn held(&self, f: impl FnOnce()) {
+        let since = Instant::now();
+        f();
+        self.task.longest_stall.fetch_max(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl<L: Language> Task<L> {
+    /// Ends its park, or makes its next one return at once.
+    pub fn unpark(self: &Arc<Task<L>>) {
+        if self.state.unpark() == Unpark::Ready {
+            self.shared.queue.push(Arc::clone(self));
+        }
+    }
+}
+
+impl<L: Language> std::fmt::Debug for Current<'_, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Current({:?})", self.task)
+    }
+}

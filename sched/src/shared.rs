@@ -1,0 +1,131 @@
+//! What all threads of a runtime share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use barrier_arch::Spacing;
+use gc_mark::{Grey, Phase, Phases, ScanReport};
+use parking_lot::Mutex;
+
+use crate::collector::markers::Bell;
+use crate::collector::stats::Log;
+use crate::current::Current;
+use crate::gate::Gate;
+use crate::language::Language;
+use crate::queue::Queue;
+use crate::requests::Requests;
+use crate::stacks::StackSource;
+use crate::task::Task;
+use crate::task::join::{JoinHandle, packaged};
+use crate::worker::Roster;
+
+/// How the collector works; switches at run time (I16).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Modes {
+    pub(crate) spacing: Spacing,
+    pub(crate) verify: bool,
+    pub(crate) stop_the_world: bool,
+    pub(crate) trace: bool,
+}
+
+/// No stack for a new task.
+#[derive(Debug, thiserror::Error)]
+#[error("no stack of {bytes} bytes for a new task: {source}")]
+pub struct SpawnError {
+    /// The size that was asked for.
+    pub bytes: usize,
+    /// What the stack source said.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+pub(crate) struct Shared<L: Language> {
+    pub(crate) language: L,
+    pub(crate) modes: Modes,
+    pub(crate) stacks: Box<dyn StackSource>,
+    pub(crate) stack_bytes: usize,
+    pub(crate) phases: Arc<Phases>,
+    pub(crate) grey: Arc<Grey>,
+    pub(crate) gate: Gate,
+    pub(crate) queue: Queue<L>,
+    pub(crate) requests: Requests<L>,
+    /// Every task that has not ended. A worker takes one out after it has cleared its own `current`: whoever holds the lock and finds
+    /// a task in a worker's `current` may use it.
+    pub(crate) tasks: Mutex<HashMap<u64, Arc<Task<L>>>>,
+    pub(crate) roster: Roster<L>,
+    /// Tasks that ran since their first scan, or that have had none (I14).
+    pub(crate) dirty: Mutex<Vec<Arc<Task<L>>>>,
+    /// Figures of the first scans that workers made.
+    pub(crate) errand_scans: Mutex<ScanReport>,
+    pub(crate) bell: Bell,
+    pub(crate) log: Log,
+    pub(crate) shutdown: AtomicBool,
+    last_task: AtomicU64,
+}
+
+impl<L: Language> Shared<L> {
+    pub(crate) fn new(
+        language: L,
+        modes: Modes,
+        stacks: Box<dyn StackSource>,
+        stack_bytes: usize,
+        phases: Arc<Phases>,
+        queue: Queue<L>,
+        roster: Roster<L>,
+    ) -> Shared<L> {
+        Shared {
+            language,
+            modes,
+            stacks,
+            stack_bytes,
+            phases,
+            grey: Grey::new(),
+            gate: Gate::default(),
+            queue,
+            requests: Requests::new(),
+            tasks: Mutex::new(HashMap::new()),
+            roster,
+            dirty: Mutex::new(Vec::new()),
+            errand_scans: Mutex::new(ScanReport::default()),
+            bell: Bell::new(),
+            log: Log::default(),
+            shutdown: AtomicBool::new(false),
+            last_task: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn next_task_id(&self) -> u64 {
+        self.last_task.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Makes a task and queues it.
+    pub(crate) fn spawn<R: Send + 'static>(
+        this: &Arc<Shared<L>>,
+        f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
+    ) -> Result<JoinHandle<L, R>, SpawnError> {
+        let bytes = this.stack_bytes;
+        let stack = this.stacks.alloc(bytes).map_err(|source| SpawnError { bytes, source })?;
+        let (run, handle) = packaged(f);
+        let task = Task::new(Arc::clone(this), stack, Box::new(run));
+        {
+            // Under the lock that the collector takes to list the tasks: either it lists this one, or this one sees the phase.
+            let mut tasks = this.tasks.lock();
+            tasks.insert(task.id(), Arc::clone(&task));
+            if this.phases.now() != Phase::Off {
+                this.dirty.lock().push(Arc::clone(&task));
+            }
+        }
+        this.queue.push(Arc::clone(&task));
+        Ok(handle(task))
+    }
+
+    /// Sends every running task to a safepoint.
+    pub(crate) fn poison_running(&self) {
+        let _alive = self.tasks.lock();
+        self.roster.each_current(|task| task.poison());
+    }
+
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutdown.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,236 @@
+//! A task: a green thread, its stack and its state.
+//!
+//! # Fields, and who may touch them when
+//!
+//! 1. `stack_limit`: anybody stores the poison; only the task itself puts the real limit back.
+//! 2. `context`, `stack`: whoever the state word gives the stack to: the worker that runs it, or the holder of a claim.
+//! 3. `receipt`: by its own rules.
+//! 4. `worker`: written by the worker before it resumes the task, read by the task between two switches.
+//! 5. `reason`: written by the task before it switches away, read by the worker after.
+//! 6. `start`: taken by the task itself, once.
+
+pub(crate) mod join;
+pub(crate) mod state;
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+use barrier_arch::arch::{self, Context};
+use gc_mark::stack::BadStack;
+use gc_mark::{Receipt, Stopped};
+use unwind_walk::Registers;
+
+use crate::collector::errand::Errand;
+use crate::current::Current;
+use crate::language::Language;
+use crate::shared::Shared;
+use crate::stacks::TaskStack;
+use crate::worker::Worker;
+use state::State;
+
+/// Stored over a stack limit, it makes the next prologue check fail: the task comes to a safepoint.
+pub const POISON: usize = usize::MAX;
+
+/// A green thread. Compiled code holds its address and reads the first fields at fixed offsets
+/// (`std::mem::offset_of!`).
+#[repr(C)]
+pub struct Task<L: Language> {
+    /// What a prologue compares the stack pointer with: below it, call [`Current::safepoint`] or report an overflow.
+    pub stack_limit: AtomicUsize,
+    /// The language's own state.
+    pub language: L::Task,
+    id: u64,
+    real_limit: usize,
+    pub(crate) state: State,
+    pub(crate) receipt: Receipt,
+    pub(crate) errand: Errand,
+    /// Longest time it was held at a safepoint or waiting for the collector, in nanoseconds.
+    pub(crate) longest_stall: AtomicU64,
+    pub(crate) worker: AtomicPtr<Worker<L>>,
+    pub(crate) shared: Arc<Shared<L>>,
+    inner: UnsafeCell<Inner<L>>,
+    pub(crate) reason: Cell<Reason>,
+}
+
+/// What belongs to whoever has the stack (rule 2).
+struct Inner<L: Language> {
+    context: Context,
+    outermost_sp: usize,
+    stack: Option<TaskStack>,
+    start: Option<Start<L>>,
+}
+
+type Start<L> = Box<dyn FnOnce(&Current<'_, L>) + Send>;
+
+// SAFETY: the rules in the module's documentation.
+unsafe impl<L: Language> Send for Task<L> {}
+// SAFETY: as above.
+unsafe impl<L: Language> Sync for Task<L> {}
+
+/// Why a task switched away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It was asked to; it goes on as soon as it may.
+    Safepoint,
+    /// It lets others go first.
+    Yield,
+    /// It waits for an unpark.
+    Park,
+    /// It has ended.
+    Done,
+}
+
+impl<L: Language> Task<L> {
+    /// A task that will run `start` on `stack`.
+    pub(crate) fn new(shared: Arc<Shared<L>>, stack: TaskStack, start: Start<L>) -> Arc<Task<L>> {
+        let stack_hi = stack.bars.stack_hi();
+        let task = Arc::new(Task {
+            stack_limit: AtomicUsize::new(stack.limit),
+            language: shared.language.new_task(),
+            id: shared.next_task_id(),
+            real_limit: stack.limit,
+            state: State::ready(),
+            receipt: Receipt::new(),
+            errand: Errand::default(),
+            longest_stall: AtomicU64::new(0),
+            worker: AtomicPtr::new(std::ptr::null_mut()),
+            shared,
+            inner: UnsafeCell::new(Inner {
+                context: Context::default(),
+                outermost_sp: 0,
+                stack: Some(stack),
+                start: Some(start),
+            }),
+            reason: Cell::new(Reason::Yield),
+        });
+        // SAFETY: nobody else has the task yet, and its stack is unused.
+        unsafe {
+            let prepared = arch::prepare(stack_hi, enter::<L>, Arc::as_ptr(&task) as usize);
+            let inner = &mut *task.inner.get();
+            inner.context = prepared.context;
+            inner.outermost_sp = prepared.outermost_sp;
+        }
+        task
+    }
+
+    /// A number that no other task of this runtime has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The lowest address that its frames may use.
+    pub fn real_limit(&self) -> usize {
+        self.real_limit
+    }
+
+    /// Longest time it was held by the collector so far, in nanoseconds.
+    pub fn longest_stall_ns(&self) -> u64 {
+        self.longest_stall.load(Ordering::Relaxed)
+    }
+
+    /// One more handle on the task.
+    pub(crate) fn handle(&self) -> Arc<Task<L>> {
+        let pointer: *const Task<L> = self;
+        // SAFETY: tasks live in an Arc, and this one is alive; the count goes up for the new one.
+        unsafe {
+            Arc::increment_strong_count(pointer);
+            Arc::from_raw(pointer)
+        }
+    }
+
+    /// Makes its next prologue check fail.
+    pub(crate) fn poison(&self) {
+        self.stack_limit.store(POISON, Ordering::SeqCst);
+    }
+
+    /// Goes on with the task on the caller's thread until it switches away; says why it did.
+    ///
+    /// # Safety
+    ///
+    /// The caller started it, and its thread's context goes into `*back`.
+    pub(crate) unsafe fn resume(&self, back: *mut Context) -> Reason {
+        let inner = self.inner.get();
+        // SAFETY: the stack is the caller's (rule 2), and nobody else enters it; `back` outlives the stay.
+        unsafe {
+            arch::set_parent((*inner).outermost_sp, back);
+            arch::switch(back, &raw const (*inner).context);
+            arch::set_parent((*inner).outermost_sp, std::ptr::null());
+        }
+        self.reason.get()
+    }
+
+    /// Switches from the task to its worker.
+    ///
+    /// # Safety
+    ///
+    /// The caller runs on this task.
+    pub(crate) unsafe fn leave(&self, reason: Reason) {
+        self.reason.set(reason);
+        let worker = self.worker.load(Ordering::Relaxed);
+        // SAFETY: the worker that resumed it waits in `resume`; its context is there.
+        unsafe { arch::switch(&raw mut (*self.inner.get()).context, (*worker).context()) }
+    }
+
+    /// Its stack, stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`BadStack`] if the saved context contradicts the stack: memory was overwritten.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the stack (rule 2), it is not done, and it stays so while the result is in use.
+    pub(crate) unsafe fn stopped(&self) -> Result<Option<Stopped<'_>>, BadStack> {
+        // SAFETY: rule 2.
+        let inner = unsafe { &*self.inner.get() };
+        let Some(stack) = &inner.stack else { return Ok(None) };
+        // SAFETY: it does not run, so its context is saved.
+        let saved = unsafe { inner.context.registers() };
+        let registers = Registers { pc: saved.pc, sp: saved.sp, fp: saved.fp };
+        // SAFETY: as the caller promises.
+        unsafe { Stopped::new(registers, &stack.bars, inner.outermost_sp, saved.saved_from) }.map(Some)
+    }
+
+    /// Its stack; `None` when it has ended.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the stack (rule 2), or runs on it.
+    pub(crate) unsafe fn stack(&self) -> Option<&TaskStack> {
+        // SAFETY: rule 2.
+        unsafe { (*self.inner.get()).stack.as_ref() }
+    }
+
+    /// Takes the stack of a task that has ended.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the worker that finished it, and nobody walks it.
+    pub(crate) unsafe fn take_stack(&self) -> Option<TaskStack> {
+        // SAFETY: rule 2.
+        unsafe { (*self.inner.get()).stack.take() }
+    }
+}
+
+impl<L: Language> fmt::Debug for Task<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Task({}, {:?})", self.id, self.state)
+    }
+}
+
+/// The first function on every task's stack.
+extern "C" fn enter<L: Language>(task: usize) -> ! {
+    // SAFETY: `Task::new` passes its address, and the worker that runs it keeps it alive.
+    let task = unsafe { &*(task as *const Task<L>) };
+    // SAFETY: this is the task (rule 6).
+    let start = unsafe { (*task.inner.get()).start.take() };
+    if let Some(start) = start {
+        // SAFETY: we run on it.
+        start(&unsafe { Current::from_raw(task) });
+    }
+    // SAFETY: we run on it; nobody resumes a task that is done.
+    unsafe { task.leave(Reason::Done) };
+    arch::trap()
+}

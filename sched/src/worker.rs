@@ -1,0 +1,162 @@
+//! One OS thread that runs tasks.
+//!
+//! The worker stays behind the gate (it may run tasks) as long as it has some, and steps back to sleep, and when a task comes to a
+//! safepoint because somebody closed the gate. What a task is asked for at a safepoint is done here, on the worker's
+//! own stack, by [`crate::collector::errand`].
+
+use std::cell::UnsafeCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use barrier_arch::arch::Context;
+use crossbeam_deque::Worker as Deque;
+use crossbeam_utils::CachePadded;
+use crossbeam_utils::sync::Parker;
+
+use crate::collector::errand;
+use crate::language::Language;
+use crate::shared::Shared;
+use crate::task::Reason;
+use crate::task::Task;
+use crate::task::state::{Park, Start};
+
+/// What each worker runs at the moment.
+pub(crate) struct Roster<L: Language>(Vec<CachePadded<AtomicPtr<Task<L>>>>);
+
+impl<L: Language> Roster<L> {
+    pub(crate) fn new(workers: usize) -> Roster<L> {
+        Roster((0..workers).map(|_| CachePadded::new(AtomicPtr::new(std::ptr::null_mut()))).collect())
+    }
+
+    /// Shows each running task. The caller holds the lock of `Shared::tasks`.
+    pub(crate) fn each_current(&self, mut f: impl FnMut(&Task<L>)) {
+        for current in &self.0 {
+            // SAFETY: a worker clears its entry before it takes the task off the list, which needs the lock that the caller
+            // holds; so what is found here is alive.
+            if let Some(task) = unsafe { current.load(Ordering::SeqCst).as_ref() } {
+                f(task);
+            }
+        }
+    }
+}
+
+/// A worker's state.
+pub(crate) struct Worker<L: Language> {
+    index: usize,
+    shared: Arc<Shared<L>>,
+    deque: Deque<Arc<Task<L>>>,
+    parker: Parker,
+    /// Where this thread left off to run a task.
+    context: UnsafeCell<Context>,
+    local: UnsafeCell<L::Worker>,
+}
+
+impl<L: Language> Worker<L> {
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared<L>>,
+        deque: Deque<Arc<Task<L>>>,
+        parker: Parker,
+    ) -> Worker<L> {
+        let local = UnsafeCell::new(shared.language.new_worker());
+        Worker { index, shared, deque, parker, context: UnsafeCell::new(Context::default()), local }
+    }
+
+    pub(crate) fn context(&self) -> *const Context {
+        self.context.get()
+    }
+
+    pub(crate) fn local(&self) -> *mut L::Worker {
+        self.local.get()
+    }
+
+    /// Runs tasks until the runtime shuts down.
+    pub(crate) fn run(self) {
+        self.shared.gate.enter();
+        while let Some(task) = self.next() {
+            if self.shared.gate.is_closed() {
+                self.shared.gate.leave();
+                self.shared.gate.enter();
+            }
+            self.turn(task);
+        }
+        self.shared.gate.leave();
+    }
+
+    /// A task that is ready; sleeps until there is one. `None` on shutdown.
+    fn next(&self) -> Option<Arc<Task<L>>> {
+        let queue = &self.shared.queue;
+        loop {
+            if self.shared.is_shutting_down() {
+                return None;
+            }
+            if let Some(task) = queue.pop(self.index, &self.deque) {
+                return Some(task);
+            }
+            queue.going_idle(self.index);
+            self.shared.gate.leave();
+            let found = queue.pop(self.index, &self.deque);
+            if found.is_none() && !self.shared.is_shutting_down() {
+                self.parker.park();
+            }
+            queue.no_longer_idle(self.index);
+            self.shared.gate.enter();
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+
+    /// One stay of `task` on this thread, until it gives it up.
+    fn turn(&self, task: Arc<Task<L>>) {
+        if task.state.start() == Start::Claimed {
+            return; // whoever has it will queue it again
+        }
+        let current = &self.shared.roster.0[self.index];
+        task.worker.store((&raw const *self).cast_mut(), Ordering::Relaxed);
+        current.store(Arc::as_ptr(&task).cast_mut(), Ordering::SeqCst);
+        let reason = self.stay(&task);
+        current.store(std::ptr::null_mut(), Ordering::SeqCst);
+        match reason {
+            Reason::Safepoint => {} // only on shutdown: it is abandoned
+            Reason::Yield => {
+                task.state.make_ready();
+                self.shared.queue.push(task);
+            }
+            Reason::Park => {
+                if task.state.park() == Park::GoesOn {
+                    self.shared.queue.push_local(&self.deque, task);
+                }
+            }
+            Reason::Done => self.finish(&task),
+        }
+    }
+
+    /// Runs `task` through its safepoints; returns why it really left.
+    fn stay(&self, task: &Arc<Task<L>>) -> Reason {
+        loop {
+            errand::before_it_runs(&self.shared, task);
+            // SAFETY: we started it.
+            let reason = unsafe { task.resume(self.context.get()) };
+            if reason != Reason::Safepoint || self.shared.is_shutting_down() {
+                return reason;
+            }
+            if self.shared.gate.is_closed() {
+                self.shared.gate.leave();
+                self.shared.gate.enter();
+            }
+        }
+    }
+
+    /// Takes a task that ended apart.
+    fn finish(&self, task: &Task<L>) {
+        task.state.finish();
+        // SAFETY: it is done, so the stack is ours; the collector cannot claim it any more, and the world is not stopped
+        // while we are behind the gate.
+        if let Some(stack) = unsafe { task.take_stack() } {
+            // SAFETY: it came from there; nothing will run on it.
+            unsafe { self.shared.stacks.free(stack) };
+        }
+        self.shared.tasks.lock().remove(&task.id());
+    }
+}
