@@ -32,7 +32,8 @@
 //!     Ok::<usize, gc_mark::heap::HeapError>(pair.addr().get())
 //! };
 //! let garbage = cons(0, 0)?;
-//! let root = cons(cons(0, 0)?, 0)?;
+//! let child = cons(0, 0)?;
+//! let root = cons(child, 0)?;
 //!
 //! // A collection. In a real runtime marking and sweeping overlap with the mutators.
 //! heap.begin_marking(); // world stopped
