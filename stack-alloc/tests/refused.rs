@@ -55,8 +55,9 @@ fn what_is_cached_is_given_back_before_mmap_is_refused() {
         unsafe { pool.free(stack, stkbars) };
         // 256 MiB take 512 MiB for a moment: more than is left, unless the cached stack goes.
         limit_address_space(address_space() as u64 + (64 << 20));
-        pool.alloc(256 << 20).expect("the cached stack was given back");
+        let (stack, stkbars) = pool.alloc(256 << 20).expect("the cached stack was given back");
         assert_eq!(pool.stats().cached(), 0);
+        common::tag(&stack, &stkbars);
     });
     assert_done(&child);
 }

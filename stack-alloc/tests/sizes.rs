@@ -61,7 +61,7 @@ fn no_pointer_past_the_end_is_handed_out_even_without_barriers() {
             assert!(stack.usable().contains(&stkbars.stack_hi()), "{class:?} {spacing:?}");
             assert_eq!(stack.top() - stkbars.stack_hi(), StkbarSlice::stolen_bytes(class, spacing));
             assert!(
-                stkbars.stack_hi() - stack.limit() >= class.bytes() / 4,
+                stkbars.stack_hi() - stack.limit() >= class.bytes() / 5,
                 "too little is left of {class:?}"
             );
             assert_eq!(stkbars.stack_hi() % 16, 0);
