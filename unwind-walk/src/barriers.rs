@@ -82,6 +82,8 @@ impl StubRange {
 pub(crate) struct Ledger<'a> {
     source: Source<'a>,
     list: Option<List<'a>>,
+    /// Length of the list when it came to be known: the walk's callback may install more, in frames already passed.
+    len: usize,
     start_sp: usize,
     next: usize,
     leftover: Option<(usize, Stkbar)>,
@@ -90,9 +92,16 @@ pub(crate) struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     /// For a walk that starts at `start_sp`.
     pub(crate) fn new(source: Source<'a>, start_sp: usize) -> Ledger<'a> {
-        let list = if let Source::Given(bars) = source { Some(List::Given(bars)) } else { None };
-        let next = list.as_ref().map_or(0, |bars| bars.position());
-        Ledger { source, list, start_sp, next, leftover: None }
+        let mut ledger = Ledger { source, list: None, len: 0, start_sp, next: 0, leftover: None };
+        if let Source::Given(bars) = source {
+            ledger.open(Some(List::Given(bars)));
+        }
+        ledger
+    }
+
+    fn open(&mut self, list: Option<List<'a>>) {
+        (self.next, self.len) = list.as_ref().map_or((0, 0), |bars| bars.state());
+        self.list = list;
     }
 
     /// Record index and original return address of what was read from return slot `slot`; `None` if the word is
@@ -112,8 +121,7 @@ impl<'a> Ledger<'a> {
         let Some(stub) = Stub::at(word) else { return Ok(None) };
         let missed = Missed { slot, stub: word };
         if self.list.is_none() {
-            self.list = self.source.list(slot, stub.class());
-            self.next = self.list.as_ref().map_or(0, |bars| bars.position());
+            self.open(self.source.list(slot, stub.class()));
         }
         let bars = self.list.as_ref().ok_or(missed)?;
         let (index, record) = resolve_near(bars, self.next, stub, slot).ok_or(missed)?;
@@ -124,8 +132,7 @@ impl<'a> Ledger<'a> {
 
     /// The first barrier that the walk, now at its end, should have met and did not.
     pub(crate) fn leftover(&mut self, memory: &impl ReadWord) -> Option<(usize, Stkbar)> {
-        let len = self.list.as_ref().map_or(0, |bars| bars.len());
-        self.pass(len, memory);
+        self.pass(self.len, memory);
         self.leftover
     }
 

@@ -121,9 +121,10 @@ pub struct WalkError<'a> {
 }
 
 impl<'a> WalkError<'a> {
-    /// For the frame where `fault` was found.
+    /// For the frame where `fault` was found. Takes the frame by value: a reference would keep the walk's state out of
+    /// registers.
     #[cold]
-    pub(crate) fn new(fault: Fault, frame: &Frame, ledger: Ledger<'a>) -> WalkError<'a> {
+    pub(crate) fn new(fault: Fault, frame: Frame, ledger: Ledger<'a>) -> WalkError<'a> {
         let culprit = ledger.culprit_at(match fault {
             Fault::Missed(Missed { slot, .. }) | Fault::Leftover { slot } => slot,
             Fault::EndedShort { .. } | Fault::Step(_) => frame.sp,

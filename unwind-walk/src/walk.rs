@@ -89,20 +89,20 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         registers: Registers,
         mut visit: impl FnMut(&Frame) -> ControlFlow<()>,
     ) -> Result<Walked, WalkError<'b>> {
-        let mut ledger = Ledger::new(self.source, registers.sp);
+        let (stubs, mut ledger) = (StubRange::get(), Ledger::new(self.source, registers.sp));
         let mut frame = match self.youngest(registers) {
             Ok(frame) => frame,
-            Err((frame, missed)) => return Err(WalkError::new(missed.into(), &frame, ledger)),
+            Err((frame, missed)) => return Err(WalkError::new(missed.into(), frame, ledger)),
         };
         let mut tally = Tally::new(self.skip, self.max);
         while tally.wants_more() {
-            let fault = match self.find_caller(&mut frame, &mut ledger) {
+            let fault = match self.find_caller(&mut frame, stubs, &mut ledger) {
                 Ok(()) if frame.caller.is_none() => self.at_the_end(frame.sp, outermost_sp, &mut ledger),
                 Ok(()) => None,
                 Err(lost) => Some(lost.into()),
             };
             if let Some(fault) = fault {
-                return Err(WalkError::new(fault, &frame, ledger));
+                return Err(WalkError::new(fault, frame, ledger));
             }
             match tally.report(&frame, End::Outermost, &mut visit) {
                 ControlFlow::Continue(next) => frame = next,
@@ -116,7 +116,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     ///
     /// A frame whose caller cannot be found is the last one reported, without a caller.
     pub fn diagnose(&self, registers: Registers, mut visit: impl FnMut(&Frame) -> ControlFlow<()>) -> Walked {
-        let mut ledger = Ledger::new(self.source, registers.sp);
+        let (stubs, mut ledger) = (StubRange::get(), Ledger::new(self.source, registers.sp));
         let mut tally = Tally::new(self.skip, self.max);
         let (mut frame, mut end) = match self.youngest(registers) {
             Ok(frame) => (frame, End::Outermost),
@@ -124,7 +124,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         };
         while tally.wants_more() {
             if end == End::Outermost
-                && let Err(lost) = self.find_caller(&mut frame, &mut ledger)
+                && let Err(lost) = self.find_caller(&mut frame, stubs, &mut ledger)
             {
                 end = lost.into();
             }
@@ -152,7 +152,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
 
     /// Fills in `frame.caller`; it stays `None` for the outermost frame.
     #[inline(always)]
-    fn find_caller(&self, frame: &mut Frame, ledger: &mut Ledger<'b>) -> Result<(), Lost> {
+    fn find_caller(&self, frame: &mut Frame, stubs: StubRange, ledger: &mut Ledger<'b>) -> Result<(), Lost> {
         let Step::Caller { cfa, return_slot, fp } = self.unwind.step(&frame.registers(), self.memory)? else {
             return Ok(());
         };
@@ -161,7 +161,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         }
         let word = self.memory.read_word(return_slot).ok_or(StepError::Unreadable(return_slot))?;
         let (mut return_pc, mut barrier) = (word, None);
-        if StubRange::get().may_hold(word)
+        if stubs.may_hold(word)
             && let Some((index, original)) = ledger.resolve(word, return_slot, self.memory)?
         {
             (return_pc, barrier) = (original, Some(index));
