@@ -94,8 +94,8 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
             Ok(frame) => frame,
             Err((frame, missed)) => return Err(WalkError::new(missed.into(), frame, ledger)),
         };
-        let mut tally = Tally::new(self.skip, self.max);
-        while tally.wants_more() {
+        let tally = Tally::new(self.skip, self.max);
+        while tally.wants(&frame) {
             let fault = match self.find_caller(&mut frame, stubs, &mut ledger) {
                 Ok(()) if frame.caller.is_none() => self.at_the_end(frame.sp, outermost_sp, &mut ledger),
                 Ok(()) => None,
@@ -109,7 +109,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
                 ControlFlow::Break(walked) => return Ok(walked),
             }
         }
-        Ok(tally.walked(End::Max))
+        Ok(tally.walked(frame.index, End::Max))
     }
 
     /// Walks for a profiler or a crash report: reports what it can and says how it ended, on any memory and from any registers.
@@ -117,12 +117,12 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     /// A frame whose caller cannot be found is the last one reported, without a caller.
     pub fn diagnose(&self, registers: Registers, mut visit: impl FnMut(&Frame) -> ControlFlow<()>) -> Walked {
         let (stubs, mut ledger) = (StubRange::get(), Ledger::new(self.source, registers.sp));
-        let mut tally = Tally::new(self.skip, self.max);
+        let tally = Tally::new(self.skip, self.max);
         let (mut frame, mut end) = match self.youngest(registers) {
             Ok(frame) => (frame, End::Outermost),
             Err((frame, missed)) => (frame, End::Lost(missed)),
         };
-        while tally.wants_more() {
+        while tally.wants(&frame) {
             if end == End::Outermost
                 && let Err(lost) = self.find_caller(&mut frame, stubs, &mut ledger)
             {
@@ -133,7 +133,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
                 ControlFlow::Break(walked) => return walked,
             }
         }
-        tally.walked(End::Max)
+        tally.walked(frame.index, End::Max)
     }
 
     /// The frame to start from, its caller not yet known; as far as it is known if the walk starts inside the

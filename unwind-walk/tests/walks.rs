@@ -4,7 +4,7 @@ mod common;
 
 use core::ops::ControlFlow;
 
-use barrier_arch::{SizeClass, Spacing};
+use barrier_arch::{SizeClass, Spacing, patch};
 use common::{SPACINGS, SimStack, WORD, collect, diagnose};
 use proptest::prelude::*;
 use unwind_walk::{End, FramePointers, ReadWord, Unbarred, Walk, Walked};
@@ -111,6 +111,31 @@ proptest! {
         prop_assert_eq!(walked.end, End::Outermost);
         prop_assert!(frames.iter().all(|frame| frame.barrier().is_none()));
         prop_assert!(frames.iter().map(|f| f.pc).eq(stack.frames.iter().map(|f| f.pc)));
+    }
+}
+
+/// A collector's first scan: barriers are installed in frames the walk has just passed, which makes none of them
+/// leftover. The next walk meets them all.
+#[test]
+fn the_callback_may_install_barriers() {
+    for spacing in SPACINGS {
+        let stack = SimStack::new(SizeClass::of(1 << 14).unwrap(), spacing, &[6; 100]);
+        let live = stack.live();
+        let walk = Walk::new(&FramePointers, &live).barriers(&stack.bars);
+        let mut thresholds = spacing.thresholds(stack.registers().sp);
+        let walked = walk.strict(stack.outermost_sp, stack.registers(), |frame| {
+            if let Some(caller) = frame.caller
+                && thresholds.wants(caller.cfa)
+                // SAFETY: the return slot of a frame of a stack that does not run.
+                && unsafe { patch::install(&stack.bars, caller.return_slot) }.is_ok()
+            {
+                thresholds.placed();
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(walked.unwrap(), Walked { frames: 101, end: End::Outermost });
+        let met = stack.strict().unwrap().iter().filter(|frame| frame.barrier().is_some()).count();
+        assert_eq!((met, stack.bars.len() > 2), (stack.bars.len(), spacing != Spacing::Off));
     }
 }
 
