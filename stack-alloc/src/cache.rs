@@ -83,8 +83,8 @@ impl StackCache {
     /// Returns everything it holds to the pool: for a worker that goes to sleep.
     #[doc(alias = "stackcache_clear")]
     pub fn flush(&mut self) {
-        for list in &mut self.lists {
-            list.drain(..).for_each(|stack| self.shared.put(stack));
+        for (list, class) in self.lists.iter_mut().zip(SizeClass::all()) {
+            self.shared.put_batch(class, list.drain(..));
         }
     }
 
@@ -107,12 +107,12 @@ impl StackCache {
 
     #[doc(alias = "stackcacherelease")]
     fn put_small(&mut self, stack: Stack) {
-        let capacity = capacity(stack.class());
-        let list = &mut self.lists[stack.class().index()];
+        let class = stack.class();
+        let list = &mut self.lists[class.index()];
         list.push(stack);
-        if list.len() > capacity {
+        if list.len() > capacity(class) {
             // The ones that were freed longest ago: the others are warm.
-            list.drain(..capacity / 2).for_each(|stack| self.shared.put(stack));
+            self.shared.put_batch(class, list.drain(..capacity(class) / 2));
         }
     }
 }

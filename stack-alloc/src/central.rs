@@ -49,8 +49,10 @@ impl Central {
             debug_assert!(false, "{stack:?} is not of this pool");
             return None;
         };
+        if span.is_used_up() {
+            self.open.insert(base);
+        }
         span.put(stack);
-        self.open.insert(base);
         if !span.is_unused() {
             return None;
         }

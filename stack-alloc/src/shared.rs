@@ -9,6 +9,7 @@
 //!
 //! Locks: each is held for a few steps in memory, never while another is taken and never across a system call.
 
+use std::iter;
 use std::sync::Mutex;
 
 use barrier_arch::{SizeClass, StkbarSlice, patch};
@@ -20,7 +21,7 @@ use crate::error::StackError;
 use crate::fence::{self, Quarantine};
 use crate::large::{self, KEPT_BYTES, Large};
 use crate::ledger::Ledger;
-use crate::mapping::Placement;
+use crate::mapping::{Mapping, Placement};
 use crate::memory::{Memory, lock};
 use crate::poison;
 use crate::span::{SMALL_CLASSES, Span, is_small};
@@ -91,10 +92,19 @@ impl Shared {
         if self.config.electric_fence {
             self.put_fenced(stack);
         } else if is_small(stack.class()) {
-            self.put_small(stack);
+            self.put_batch(stack.class(), iter::once(stack));
         } else {
             self.put_large(stack);
         }
+    }
+
+    /// Takes stripped small stacks of one class back, under one lock.
+    pub(crate) fn put_batch(&self, class: SizeClass, stacks: impl Iterator<Item = Stack>) {
+        let unused: Vec<Mapping> = {
+            let mut central = lock(self.central(class));
+            stacks.filter_map(|stack| central.put(stack)).collect()
+        };
+        unused.into_iter().for_each(|mapping| self.memory.unmap(mapping));
     }
 
     /// Steals the barrier array of a stack that goes out.
@@ -128,7 +138,7 @@ impl Shared {
     pub(crate) fn trim(&self) -> bool {
         let large = lock(&self.large).drain().into_iter().map(large::into_mapping);
         let spares = self.small.iter().filter_map(|central| lock(central).give_up_spare());
-        let quarantined = std::iter::from_fn(|| lock(&self.quarantine).release());
+        let quarantined = iter::from_fn(|| lock(&self.quarantine).release());
         let unmapped =
             large.chain(spares).chain(quarantined).map(|mapping| self.memory.unmap(mapping)).count();
         self.memory.retry_stranded() || unmapped > 0
@@ -175,13 +185,6 @@ impl Shared {
         let stack = span.take().expect("a new span has free stacks");
         lock(self.central(class)).adopt(span);
         Ok(stack)
-    }
-
-    fn put_small(&self, stack: Stack) {
-        let unused = lock(self.central(stack.class())).put(stack);
-        if let Some(mapping) = unused {
-            self.memory.unmap(mapping);
-        }
     }
 
     fn take_large(&self, class: SizeClass) -> Result<Stack, StackError> {

@@ -97,6 +97,45 @@ fn thousands_of_guarded_stacks_cost_few_maps() {
     assert_done(&child);
 }
 
+/// Has the kernel refuse `MADV_GUARD_INSTALL` to this thread, as one before 6.13 does.
+fn forget_marks() {
+    let [load, jump_equal, result] = [
+        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+        libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+        libc::BPF_RET,
+    ];
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    // Of `struct seccomp_data`: the system call's number, and the low half of its third argument.
+    let (number, advice) = (0, 16 + 2 * 8);
+    let mut filter = [
+        step(load, 0, 0, number),
+        step(jump_equal, 0, 3, libc::SYS_madvise as u32),
+        step(load, 0, 0, advice),
+        step(jump_equal, 0, 1, 102),
+        step(result, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
+        step(result, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the filter is live during the call, which copies it.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
+
+#[test]
+fn an_overflow_faults_on_an_older_kernel() {
+    let child = in_child("an_overflow_faults_on_an_older_kernel", || {
+        forget_marks();
+        let before = maps();
+        let pool = StackPool::default();
+        let _held: Vec<_> = (0..100).map(|_| pool.alloc(64 << 10).unwrap()).collect();
+        assert!(maps() - before >= 199, "the guards are made by mprotect");
+        overflow(GuardPages::Cheapest, 64 << 10);
+    });
+    assert_faulted(&child, "at the limit");
+}
+
 /// Maps every other page differently, until the process can have no more maps.
 fn use_up_maps() -> (usize, usize) {
     let bytes = 4096 * 140_000;

@@ -131,6 +131,28 @@ proptest! {
 }
 
 #[test]
+fn what_is_free_is_used_before_more_is_mapped() {
+    let pool = StackPool::default();
+    let spans_full = |spans: usize, size: usize| {
+        let stacks: Vec<_> = (0..spans * (256 << 10) / size).map(|_| pool.alloc(size).unwrap()).collect();
+        assert_eq!(pool.stats().mappings, spans, "{size}");
+        for (stack, stkbars) in stacks {
+            // SAFETY: nothing runs on it.
+            unsafe { pool.free(stack, stkbars) };
+        }
+    };
+    for size in [2 << 10, 8 << 10, 32 << 10] {
+        spans_full(3, size);
+        assert_eq!(pool.stats().mappings, 1, "one span of {size} is spare");
+        spans_full(2, size);
+        pool.trim();
+        assert_eq!(pool.stats().mappings, 0);
+        spans_full(1, size);
+        pool.trim();
+    }
+}
+
+#[test]
 fn a_cache_mostly_does_without_the_pool() {
     let pool = StackPool::default();
     let mut cache = pool.cache();
