@@ -18,7 +18,7 @@ fn search(objects: &BTreeMap<usize, usize>, word: usize) -> Option<Object> {
 /// Compares at every address from a block below the arena to a block above it.
 fn check_every_address(heap: &CellHeap, base: usize) {
     let mut objects = BTreeMap::new();
-    heap.for_each_object(|object, bytes| drop(objects.insert(object.0, bytes)));
+    heap.for_each_object(|object, bytes| assert!(objects.insert(object.0, bytes).is_none()));
     for word in base - BLOCK..base + (BLOCKS + 1) * BLOCK {
         assert_eq!(heap.object_at(word), search(&objects, word), "{word:#x}, arena at {base:#x}");
     }
