@@ -27,21 +27,24 @@ impl Bell {
 
     /// Marking has begun.
     pub(crate) fn begin(&self) {
-        self.set(Some(true));
+        self.set(true);
     }
 
     /// It is over, for this cycle.
     pub(crate) fn end(&self) {
-        self.set(Some(false));
+        self.set(false);
     }
 
-    /// It is over for good.
+    /// It is over for good: a cycle that still runs does not change that.
     pub(crate) fn shut_down(&self) {
-        self.set(None);
+        *self.marking.lock() = None;
+        self.rung.notify_all();
     }
 
-    fn set(&self, marking: Option<bool>) {
-        *self.marking.lock() = marking;
+    fn set(&self, on: bool) {
+        if let Some(marking) = &mut *self.marking.lock() {
+            *marking = on;
+        }
         self.rung.notify_all();
     }
 
