@@ -28,7 +28,9 @@ impl Text<'_> {
             ExprKind::Global(name) => symbol_text(name),
             ExprKind::SetLocal(var, value) => format!("(set! {} {})", self.var(*var), self.expr(value)),
             ExprKind::SetGlobal(name, value) => format!("(set! {} {})", symbol_text(name), self.expr(value)),
-            ExprKind::DefineGlobal(name, value) => format!("(define {} {})", symbol_text(name), self.expr(value)),
+            ExprKind::DefineGlobal(name, value) => {
+                format!("(define {} {})", symbol_text(name), self.expr(value))
+            }
             ExprKind::If(test, then, otherwise) => {
                 format!("(if {} {} {})", self.expr(test), self.expr(then), self.expr(otherwise))
             }
@@ -70,6 +72,8 @@ impl Text<'_> {
 pub fn datum_text(datum: &Datum) -> String {
     match datum {
         Datum::Fixnum(n) => n.to_string(),
+        Datum::Flonum(f) if f.is_nan() => "+nan.0".to_owned(),
+        Datum::Flonum(f) if f.is_infinite() => format!("{f:+}.0"),
         Datum::Flonum(f) => format!("{f:?}"),
         Datum::Bool(true) => "#t".to_owned(),
         Datum::Bool(false) => "#f".to_owned(),

@@ -31,7 +31,11 @@ use super::syntax_error::{Checked, Fault, SyntaxError};
 /// # Errors
 ///
 /// The first fault of the text: what the reader refuses, bad forms, unbound globals.
-pub fn expand(file_name: &str, source: &str, known_globals: &HashSet<String>) -> Result<Program, SyntaxError> {
+pub fn expand(
+    file_name: &str,
+    source: &str,
+    known_globals: &HashSet<String>,
+) -> Result<Program, SyntaxError> {
     program(file_name, source, known_globals).map_err(|error| *error)
 }
 
@@ -291,3 +295,7 @@ mod core_text;
 #[cfg(test)]
 #[path = "expand_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod file_tests;

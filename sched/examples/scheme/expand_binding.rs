@@ -92,9 +92,8 @@ impl Expander<'_> {
         let starts = self.values(bindings)?;
         let looping = self.locals.fresh(name);
         let params = self.variables(bindings);
-        let body = self.deeper(form.span, |x| {
-            x.scoped(&[looping], |x| x.scoped(&params, |x| x.body(body, form)))
-        })?;
+        let body =
+            self.deeper(form.span, |x| x.scoped(&[looping], |x| x.scoped(&params, |x| x.body(body, form))))?;
         Ok(self.looped(looping, params, body, starts, form.span))
     }
 
@@ -210,7 +209,11 @@ impl Expander<'_> {
 
 /// A `let`; without bindings, just its body.
 fn bind(vars: Vec<Var>, values: Vec<Expr>, body: Expr, span: Span) -> Expr {
-    if vars.is_empty() { body } else { ExprKind::Let(vars.into_iter().zip(values).collect(), Box::new(body)).at(span) }
+    if vars.is_empty() {
+        body
+    } else {
+        ExprKind::Let(vars.into_iter().zip(values).collect(), Box::new(body)).at(span)
+    }
 }
 
 /// A `letrec*`; without bindings, just its body.

@@ -101,7 +101,12 @@ impl Expander<'_> {
     }
 
     /// Expressions between definitions are bound to variables that nobody reads.
-    fn with_definitions(&mut self, parts: Vec<Item<'_>>, rest: Vec<Item<'_>>, form: Form<'_>) -> Checked<Expr> {
+    fn with_definitions(
+        &mut self,
+        parts: Vec<Item<'_>>,
+        rest: Vec<Item<'_>>,
+        form: Form<'_>,
+    ) -> Checked<Expr> {
         let vars = self.defined_variables(&parts)?;
         self.locals.bind(&vars);
         let mut bindings = Vec::with_capacity(parts.len());
@@ -116,7 +121,9 @@ impl Expander<'_> {
 
     fn body_part(&mut self, part: &Item<'_>) -> Checked<Expr> {
         match part {
-            Item::Definition(definition) => self.deeper(definition.form.span, |x| x.defined_value(definition)),
+            Item::Definition(definition) => {
+                self.deeper(definition.form.span, |x| x.defined_value(definition))
+            }
             Item::Expression(expression) => self.expression(expression),
         }
     }
@@ -126,7 +133,7 @@ impl Expander<'_> {
         parts
             .iter()
             .map(|part| match part {
-                Item::Expression(_) => Ok(self.locals.temporary(" ")),
+                Item::Expression(_) => Ok(self.locals.temporary("_")),
                 Item::Definition(Definition { name, name_span, .. }) => {
                     distinct.add(self, name, *name_span)?;
                     Ok(self.locals.fresh(name))

@@ -114,7 +114,7 @@ pub enum Fault {
     #[error("`{0}` is not supported by this Scheme; rewrite it with lambda, let and define")]
     Unsupported(Rc<str>),
     /// A global that nobody defines.
-    #[error("unbound variable `{0}`; define it, or check its spelling")]
+    #[error("unbound variable: {0}; define it, or check its spelling")]
     Unbound(Rc<str>),
 }
 

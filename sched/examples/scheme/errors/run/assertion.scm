@@ -1,0 +1,5 @@
+(define (f x)
+  (assert (> x 0) x)
+  x)
+(f 1)
+(f -1)

@@ -1,0 +1,3 @@
+(define (first-of x)
+  (car x))
+(display (first-of 5))

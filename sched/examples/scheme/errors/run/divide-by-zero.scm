@@ -1,0 +1,3 @@
+(define (f x)
+  (list (quotient 10 x)))
+(display (f 0))

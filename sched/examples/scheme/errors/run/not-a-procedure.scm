@@ -1,0 +1,2 @@
+(define x 5)
+(display (list 1 (x 2)))

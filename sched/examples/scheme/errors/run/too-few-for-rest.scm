@@ -1,0 +1,2 @@
+(define (f a b . rest) rest)
+(display (+ 1 (f 1)))

@@ -1,0 +1,2 @@
+(define (f x) x)
+(display (list 1 (f 1 2)))

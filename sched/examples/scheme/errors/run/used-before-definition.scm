@@ -1,0 +1,3 @@
+(define (f) later)
+(display (f))
+(define later 1)

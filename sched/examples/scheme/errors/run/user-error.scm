@@ -1,0 +1,5 @@
+(define (check x)
+  (if (< x 0) (error "negative amount:" x (quote (a "b" #\c))) x)
+  x)
+(check 1)
+(check -5)

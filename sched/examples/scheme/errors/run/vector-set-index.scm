@@ -1,0 +1,6 @@
+(define v (make-vector 2 0))
+(define (put! i)
+  (vector-set! v i 1)
+  i)
+(put! 1)
+(put! 2)

@@ -1,0 +1,3 @@
+(define (f)
+  (define x 1))
+(f)

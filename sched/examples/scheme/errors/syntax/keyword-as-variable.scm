@@ -1,0 +1,1 @@
+(display (map if '(1 2)))

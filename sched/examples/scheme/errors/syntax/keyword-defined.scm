@@ -1,0 +1,1 @@
+(define (when x) x)

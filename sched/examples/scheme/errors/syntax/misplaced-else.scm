@@ -1,0 +1,1 @@
+(display (if 1 2 else))

@@ -1,0 +1,3 @@
+(display "never printed")
+(define (f x)
+  (+ x undefined-name))

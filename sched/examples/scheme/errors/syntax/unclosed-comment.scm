@@ -1,0 +1,3 @@
+(display 1)
+#| a #| b |#
+(display 2)

@@ -1,0 +1,3 @@
+(display "one")
+(display "two)
+

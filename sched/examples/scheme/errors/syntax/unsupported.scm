@@ -1,0 +1,3 @@
+(define-syntax swap!
+  (syntax-rules ()
+    ((_ a b) (let ((t a)) (set! a b) (set! b t)))))

@@ -1,0 +1,106 @@
+//! The files beside this one: the library, the programs, and the programs in error.
+//!
+//! ```text
+//! programs/X.scm        prints what is in X.out
+//! errors/syntax/X.scm   is refused by the front end with the line in X.err
+//! errors/run/X.scm      stops with a message whose first line is that in X.err
+//! ```
+//!
+//! A `*` in an `.err` stands for anything, and a first line `; options: …` gives what the command line needs.
+//! Messages name the file without its directory. That all files run is for the back end to show.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::core::Program;
+use super::expand;
+
+/// What the back end provides, by the division of labour between it and the library.
+const PRIMITIVES: &str = "
+    cons car cdr set-car! set-cdr! list pair? null? eq? eqv? equal? not boolean? symbol? string? char? procedure?
+    vector? number? integer? rational? real? exact? inexact? fixnum? flonum? + - * / quotient remainder modulo
+    = < > <= >= zero? abs min max gcd lcm expt exp log sin cos tan asin acos atan sqrt floor ceiling round truncate
+    exact inexact exact->inexact inexact->exact number->string string->number even? odd?
+    vector make-vector vector-ref vector-set! vector-length vector-fill!
+    string-length string-ref string-set! make-string string string-append substring string-copy string=? string<?
+    string->symbol symbol->string string->list list->string
+    char->integer integer->char char=? char<? char-upcase char-downcase char-alphabetic? char-numeric?
+    char-whitespace? display newline write write-char write-string apply error exit void
+    current-jiffy jiffies-per-second";
+
+fn primitives() -> HashSet<String> {
+    PRIMITIVES.split_whitespace().map(String::from).collect()
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scheme")
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All Scheme files of a directory: name, path.
+fn sources(part: &str) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(directory().join(part)).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let sources = paths.filter(|path| path.extension().is_some_and(|e| e == "scm"));
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    sources.map(|path| (name(&path).unwrap_or_default(), path)).collect()
+}
+
+fn library() -> Program {
+    let source = text(&directory().join("prelude.scm"));
+    expand("prelude.scm", &source, &primitives()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Primitives and library.
+fn known() -> HashSet<String> {
+    let library = library();
+    primitives().into_iter().chain(library.assigned_globals.iter().map(|name| name.to_string())).collect()
+}
+
+#[test]
+fn the_library_expands_and_defines_no_primitive() {
+    let library = library();
+    let redefined: Vec<_> = library.assigned_globals.iter().filter(|n| n.contains("redefined")).collect();
+    assert!(redefined.is_empty(), "{redefined:?}");
+    for name in ["map", "append", "for-each", "list->vector", "sort", "assoc", "caddr"] {
+        assert!(library.assigned_globals.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn every_program_expands_and_has_its_output_beside_it() {
+    let known = known();
+    let programs = sources("programs");
+    assert!(programs.len() >= 25, "{} programs", programs.len());
+    for (name, path) in programs {
+        if let Err(error) = expand(&name, &text(&path), &known) {
+            panic!("{error}");
+        }
+        assert!(!text(&path.with_extension("out")).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn every_program_with_a_fault_in_its_text_is_refused() {
+    let known = known();
+    for (name, path) in sources("errors/syntax") {
+        let error = expand(&name, &text(&path), &known).expect_err(&name);
+        assert_eq!(error.to_string(), text(&path.with_extension("err")).trim_end());
+    }
+}
+
+#[test]
+fn programs_with_faults_at_run_time_only_expand() {
+    let known = known();
+    for (name, path) in sources("errors/run") {
+        if let Err(error) = expand(&name, &text(&path), &known) {
+            panic!("{error}");
+        }
+        let message = text(&path.with_extension("err"));
+        assert!(message.contains(": ") && message.lines().count() == 1, "{name}: {message}");
+    }
+}

@@ -1,0 +1,22 @@
+; Characters: classes, case, order, names.
+(define (show . xs)
+  (for-each (lambda (x) (write x) (display " ")) xs)
+  (newline))
+
+(show #\a #\A #\space #\newline #\( #\; #\1 #\x41 #\tab)
+(show (char->integer #\A) (integer->char 97) (char->integer #\λ) (integer->char 955))
+(show (char-upcase #\a) (char-downcase #\Q) (char-upcase #\1))
+(show (char-alphabetic? #\a) (char-alphabetic? #\1) (char-numeric? #\7) (char-whitespace? #\space))
+(show (char=? #\a #\a) (char<? #\a #\b) (char>? #\a #\b) (char<=? #\a #\a #\b) (char>=? #\c #\b #\b #\a))
+(show (char? #\a) (char? "a") (eq? #\a #\a) (eqv? #\a #\b))
+(show (digit-value #\7) (digit-value #\x))
+(for-each write-char (list #\h #\i #\space #\λ #\newline))
+
+(define (rotate c k)
+  (if (char-alphabetic? c)
+      (let ((base (if (char<? c #\a) 65 97)))
+        (integer->char (+ base (modulo (+ (- (char->integer c) base) k) 26))))
+      c))
+(define (caesar s k) (string-map (lambda (c) (rotate c k)) s))
+(display (caesar "Hello, World!" 3)) (newline)
+(display (caesar (caesar "Hello, World!" 3) -3)) (newline)

@@ -1,0 +1,41 @@
+; The shape barriers are for: a deep stack of frames that hold objects, and much garbage at the bottom.
+(define (garbage n)
+  (let loop ((i 0) (keep '()))
+    (if (= i n)
+        (length keep)
+        (loop (+ i 1) (if (= 0 (modulo i 100)) (list i) (cons i '()))))))
+
+(define (descend n)
+  (if (= n 0)
+      (garbage 300000)
+      (let* ((mine (vector n (* 2 n) (list n)))
+             (below (descend (- n 1))))
+        (if (and (= (vector-ref mine 0) n)
+                 (= (vector-ref mine 1) (* 2 n))
+                 (= (car (vector-ref mine 2)) n))
+            (+ below 1)
+            (error "a frame lost its object" n mine)))))
+(display (descend 1000)) (newline)
+(display (descend 50000)) (newline)
+
+; Garbage at every level, on the way down and on the way up.
+(define (both-ways n)
+  (if (= n 0)
+      '()
+      (let ((before (list n (garbage 20))))
+        (let ((below (both-ways (- n 1))))
+          (garbage 20)
+          (cons (car before) below)))))
+(define all (both-ways 5000))
+(display (list (length all) (car all) (last all) (apply + (list-head all 10)))) (newline)
+
+; Up and down around a base: frames return through barriers, and new ones take their place.
+(define (zigzag depth rounds)
+  (let ((mine (list depth)))
+    (cond ((= depth 0) (garbage 50) 0)
+          (else
+           (let loop ((k 0) (total 0))
+             (if (= k rounds)
+                 (+ total (car mine))
+                 (loop (+ k 1) (+ total (zigzag (quotient depth 2) rounds)))))))))
+(display (zigzag 1024 2)) (newline)

@@ -1,0 +1,55 @@
+; Old objects come to refer to new ones, again and again, while everything else is garbage.
+(define old (make-vector 1000 '()))
+(define (step! i)
+  (let ((k (modulo (* i 7919) 1000)))
+    (vector-set! old k (cons i (if (> (length (vector-ref old k)) 5) '() (vector-ref old k))))))
+(do ((i 0 (+ i 1))) ((= i 50000)) (step! i))
+(define (total)
+  (do ((i 0 (+ i 1)) (sum 0 (+ sum (reduce + 0 (vector-ref old i))))) ((= i 1000) sum)))
+(display (total)) (newline)
+
+; The only reference moves from place to place, through set-car!, set-cdr! and variables.
+(define a (list 'none))
+(define b (cons 'none 'none))
+(define (hide! i)
+  (set-car! a (list i (* i i)))
+  (set-cdr! b (car a))
+  (set-car! a #f)
+  (let ((found (cdr b)))
+    (set-cdr! b #f)
+    (if (not (= (cadr found) (* i i))) (error "lost" i))
+    found))
+(display (let loop ((i 0) (sum 0)) (if (= i 100000) sum (loop (+ i 1) (+ sum (car (hide! i))))))) (newline)
+
+; A queue: the oldest leaves at the front, the newest is linked in behind.
+(define (make-queue) (let ((first (list 'head))) (cons first first)))
+(define (enqueue! q x)
+  (let ((new (list x)))
+    (set-cdr! (cdr q) new)
+    (set-cdr! q new)))
+(define (dequeue! q)
+  (let ((next (cdar q)))
+    (set-car! q next)
+    (car next)))
+(define q (make-queue))
+(do ((i 0 (+ i 1))) ((= i 500)) (enqueue! q (list i)))
+(define moved
+  (let loop ((i 0) (sum 0))
+    (if (= i 100000)
+        sum
+        (let ((x (dequeue! q)))
+          (enqueue! q (list (+ (car x) 1)))
+          (loop (+ i 1) (+ sum (car x)))))))
+(display moved) (newline)
+
+; Reversing in place, many times.
+(define (reverse! list)
+  (let loop ((list list) (done '()))
+    (if (null? list)
+        done
+        (let ((rest (cdr list)))
+          (set-cdr! list done)
+          (loop rest list)))))
+(define numbers (iota 1000))
+(do ((i 0 (+ i 1))) ((= i 101)) (set! numbers (reverse! numbers)) (make-vector 100 i))
+(display (list (car numbers) (last numbers) (reduce + 0 numbers))) (newline)

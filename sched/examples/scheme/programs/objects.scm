@@ -1,0 +1,35 @@
+; Objects as closures that pass messages on to their parents; a small simulation with them.
+(define (make-object parent methods)
+  (define (self message)
+    (let ((found (assq message methods)))
+      (cond (found (cdr found))
+            (parent (parent message))
+            (else (error "unknown message" message)))))
+  self)
+(define (send object message . args) (apply (object message) args))
+
+(define (make-point x y)
+  (make-object #f
+    (list (cons 'x (lambda () x))
+          (cons 'y (lambda () y))
+          (cons 'move! (lambda (dx dy) (set! x (+ x dx)) (set! y (+ y dy)) (list x y))))))
+(define (make-named-point name x y)
+  (make-object (make-point x y) (list (cons 'name (lambda () name)))))
+(define p (make-named-point 'start 1 2))
+(display (list (send p 'name) (send p 'x) (send p 'move! 10 20) (send p 'x) (send p 'y))) (newline)
+
+; A ring of objects that hand a token on.
+(define (make-node id) 
+  (let ((next #f) (visits 0))
+    (lambda (message . args)
+      (case message
+        ((link!) (set! next (car args)))
+        ((visits) visits)
+        ((pass)
+         (set! visits (+ visits 1))
+         (let ((steps (car args)))
+           (if (= steps 0) id (next 'pass (- steps 1)))))))))
+(define nodes (map make-node (iota 7)))
+(for-each (lambda (a b) (a 'link! b)) nodes (append (cdr nodes) (list (car nodes))))
+(display ((car nodes) 'pass 100000)) (newline)
+(display (map (lambda (n) (n 'visits)) nodes)) (newline)

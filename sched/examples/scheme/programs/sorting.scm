@@ -1,0 +1,42 @@
+; The library's stable merge sort, and two more, on lists and vectors.
+(define (show x) (write x) (newline))
+(show (sort '(3 1 2) <))
+(show (sort '() <))
+(show (sort (list "pear" "fig" "apple") string<?))
+(show (sort (vector 5 3 9 1) >))
+(show (sort '((b . 1) (a . 1) (c . 0) (d . 1)) (lambda (x y) (< (cdr x) (cdr y)))))
+
+(define (random-list n seed)
+  (let loop ((n n) (x seed) (list '()))
+    (if (= n 0)
+        list
+        (loop (- n 1) (modulo (+ (* x 1103515245) 12345) 2147483648) (cons (quotient x 65536) list)))))
+(define (sorted? list)
+  (or (null? list) (null? (cdr list)) (and (<= (car list) (cadr list)) (sorted? (cdr list)))))
+
+(define (quicksort list)
+  (if (null? list)
+      '()
+      (let ((pivot (car list)))
+        (append (quicksort (filter (lambda (x) (< x pivot)) (cdr list)))
+                (cons pivot (quicksort (filter (lambda (x) (>= x pivot)) (cdr list))))))))
+
+(define (insertion-sort! v)
+  (do ((i 1 (+ i 1))) ((>= i (vector-length v)) v)
+    (let ((x (vector-ref v i)))
+      (let sink ((j (- i 1)))
+        (if (and (>= j 0) (> (vector-ref v j) x))
+            (begin
+              (vector-set! v (+ j 1) (vector-ref v j))
+              (sink (- j 1)))
+            (vector-set! v (+ j 1) x))))))
+
+(define numbers (random-list 20000 42))
+(define by-merge (sort numbers <))
+(show (sorted? numbers))
+(show (sorted? by-merge))
+(show (= (reduce + 0 numbers) (fold-right + 0 by-merge)))
+(show (equal? by-merge (quicksort numbers)))
+(define few (random-list 300 7))
+(show (equal? (sort few <) (vector->list (insertion-sort! (list->vector few)))))
+(show (list-head (sort numbers >) 3))
