@@ -1,7 +1,7 @@
 //! The free small stacks of one size, of all workers.
 //!
-//! The lowest span with a free stack is used first, so that the others become empty. One empty span is kept as a
-//! spare; a second one is given up.
+//! The lowest span with a free stack is used first, so that the others become empty. Some empty spans are kept as
+//! spares, so that a load that comes and goes does not map and unmap each time; of more than that the highest is given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,9 @@ use crate::mapping::Mapping;
 use crate::span::{Span, per_span};
 use crate::stack::Stack;
 
+/// Empty spans that are kept: 1 MiB of stacks.
+const MAX_SPARES: usize = 4;
+
 /// The spans of one class, by base address.
 #[derive(Debug)]
 pub(crate) struct Central {
@@ -18,25 +21,25 @@ pub(crate) struct Central {
     spans: BTreeMap<usize, Span>,
     /// Those that have a free stack.
     open: BTreeSet<usize>,
-    /// One that has nothing but free stacks.
-    spare: Option<usize>,
+    /// Those that have nothing but free stacks.
+    spares: BTreeSet<usize>,
 }
 
 impl Central {
     pub(crate) fn new(class: SizeClass) -> Central {
-        Central { class, spans: BTreeMap::new(), open: BTreeSet::new(), spare: None }
+        Central { class, spans: BTreeMap::new(), open: BTreeSet::new(), spares: BTreeSet::new() }
     }
 
     /// Takes a free stack, if there is one.
     pub(crate) fn take(&mut self) -> Option<Stack> {
         let base = *self.open.first()?;
         let span = self.spans.get_mut(&base)?;
+        if span.is_unused() {
+            self.spares.remove(&base);
+        }
         let stack = span.take()?;
         if span.is_used_up() {
             self.open.remove(&base);
-        }
-        if self.spare == Some(base) {
-            self.spare = None;
         }
         Some(stack)
     }
@@ -53,40 +56,30 @@ impl Central {
             self.open.insert(base);
         }
         span.put(stack);
-        if !span.is_unused() {
-            return None;
+        if span.is_unused() {
+            self.spares.insert(base);
         }
-        // Of two spares the lower one stays.
-        match self.spare.replace(base) {
-            None => None,
-            Some(other) => {
-                self.spare = Some(base.min(other));
-                self.give_up(base.max(other))
-            }
-        }
+        if self.spares.len() > MAX_SPARES { self.give_up_spare() } else { None }
     }
 
-    /// Adds a new span.
+    /// Adds a span that has been taken from already.
     pub(crate) fn adopt(&mut self, span: Span) {
+        debug_assert!(!span.is_unused() && !span.is_used_up());
         self.open.insert(span.base());
         self.spans.insert(span.base(), span);
     }
 
-    /// Gives up the spare span, if there is one.
+    /// Gives up the highest spare span, if there is one.
     #[must_use]
     pub(crate) fn give_up_spare(&mut self) -> Option<Mapping> {
-        let base = self.spare.take()?;
-        self.give_up(base)
+        let base = self.spares.pop_last()?;
+        self.open.remove(&base);
+        self.spans.remove(&base).map(Span::into_mapping)
     }
 
     /// Stacks in all spans, free or not.
     pub(crate) fn stacks(&self) -> usize {
         self.spans.len() * per_span(self.class)
-    }
-
-    fn give_up(&mut self, base: usize) -> Option<Mapping> {
-        self.open.remove(&base);
-        self.spans.remove(&base).map(Span::into_mapping)
     }
 }
 

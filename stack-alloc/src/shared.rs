@@ -137,7 +137,7 @@ impl Shared {
     /// Unmaps all that is cached here. Was there anything?
     pub(crate) fn trim(&self) -> bool {
         let large = lock(&self.large).drain().into_iter().map(large::into_mapping);
-        let spares = self.small.iter().filter_map(|central| lock(central).give_up_spare());
+        let spares = self.small.iter().flat_map(|central| iter::from_fn(|| lock(central).give_up_spare()));
         let quarantined = iter::from_fn(|| lock(&self.quarantine).release());
         let unmapped =
             large.chain(spares).chain(quarantined).map(|mapping| self.memory.unmap(mapping)).count();
