@@ -88,3 +88,8 @@ pub use pool::StackPool;
 pub use relocate::relocate;
 pub use stack::Stack;
 pub use stats::{ClassStats, Rate, Stats};
+
+/// The example of the README is tested like the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
