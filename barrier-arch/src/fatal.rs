@@ -1,6 +1,7 @@
 //! When the trampoline finds no record for the slot it was popped from.
 //!
-//! Going on would mean to jump to an unknown address: the process must stop, with a dump of the list. Who can print registers itself here.
+//! Going on would mean to jump to an unknown address: the process must stop, with a dump of the list. Who
+//! can print registers itself here.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 

@@ -1,7 +1,8 @@
 //! Can return addresses be patched on this machine at all?
 //!
-//! With a user shadow stack (Intel CET, AMD the same) the processor keeps a second copy of every return address and faults on the first
-//! return through a barrier. The library says so at start; a collector then falls back to the full re-scan (I15).
+//! With a user shadow stack (Intel CET, AMD the same) the processor keeps a second copy of every return
+//! address and faults on the first return through a barrier. The library says so at start; a collector then
+//! falls back to the full re-scan (I15).
 
 use core::fmt;
 
@@ -11,8 +12,9 @@ use core::fmt;
 pub enum Unsupported {
     /// This thread runs on a user shadow stack.
     #[error(
-        "return barriers cannot be used: a user shadow stack is enabled ({0}), and every patched return address would \
-         fault. Run with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK, or do without barriers: the re-scan is then a full one"
+        "return barriers cannot be used: a user shadow stack is enabled ({0}), and every patched return \
+         address would fault. Run with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK, or do without barriers: the \
+         re-scan is then a full one"
     )]
     ShadowStack(Evidence),
 }

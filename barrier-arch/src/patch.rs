@@ -1,15 +1,24 @@
 //! The only code that changes return slots and barrier arrays (but for the trampoline's own step).
 //!
-//! Mechanism, no policy: *which* frames get a barrier and *when* is the collector's business, so that a runtime can
-//! recover from a panic without one.
+//! Mechanism, no policy: *which* frames get a barrier and *when* is the collector's business, so that a
+//! runtime can recover from a panic without one.
 //!
-//! Every function here is for a **stopped** stack: its code does not run, nobody else changes its array, and
-//! `sp` is its stack pointer. Asynchronous *readers* (a profiler's signal handler) are welcome at any instruction:
+//! Every function here is for a **stopped** stack: its code does not run, nobody else changes its array,
+//! and `sp` is its stack pointer. Asynchronous *readers* (a profiler's signal handler) are welcome at any
+//! instruction:
 //!
 //! * install: write the record, publish it (release), then patch the slot;
 //! * remove: restore the slot, then retire the record.
 //!
-//! So whoever sees a stub in a return slot finds its record (I1). Nothing here allocates, locks or panics (I6).
+//! Rules that this file keeps:
+//!
+//! * **I1** A stub is in a live return slot exactly if a record with that slot exists: by the order above,
+//!   whoever sees the stub finds the record, at every instruction.
+//! * **I2** Records are ordered by slot address, and each slot belongs to another frame: `install` refuses
+//!   the rest.
+//! * **I6** Nothing here allocates, locks or panics; all of it may run in a signal handler.
+//! * **I7** Fewer barriers are always sound: a refusal changes nothing, and the caller takes the next frame.
+//! * **I12** A task that ends leaves an empty array, and nothing is ever written to the slot of a dead frame.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -44,7 +53,8 @@ pub struct Removed {
     pub restored: usize,
     /// Barriers that had been hit.
     pub hit: usize,
-    /// Barriers whose frame was gone without a return (longjmp, a killed frame): dropped, nothing was written.
+    /// Barriers whose frame was gone without a return (longjmp, a killed frame): dropped, nothing was
+    /// written.
     pub dead: usize,
 }
 
@@ -56,16 +66,16 @@ pub struct Removed {
 ///
 /// # Safety
 ///
-/// The stack is stopped. `slot` is the return slot of a live frame of this stack, found by walking from its stack
-/// pointer; that frame is not the youngest on a machine with a link register, and what the slot holds is a
-/// return address (not data that only looks like one, as where stacks are switched).
+/// The stack is stopped. `slot` is the return slot of a live frame of this stack, found by walking from its
+/// stack pointer; that frame is not the youngest on a machine with a link register, and what the slot holds
+/// is a return address (not data that only looks like one, as where stacks are switched).
 #[doc(alias = "gcInstallStackBarrier")]
 pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
     let (position, len) = bars.state();
     if len >= bars.capacity() {
         return Err(Refused::Full(len));
     }
-    if !(bars.base()..bars.stack_hi()).contains(&slot) || slot % size_of::<usize>() != 0 {
+    if !(bars.base()..bars.stack_hi()).contains(&slot) || !slot.is_multiple_of(size_of::<usize>()) {
         return Err(Refused::OutsideStack(slot));
     }
     if len > 0 && bars.record(len - 1).saved_lr_ptr >= slot {
@@ -88,8 +98,10 @@ pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
 
 /// Restores every return address that is still patched and empties the array.
 ///
-/// A record whose slot lies below `sp`, or no longer holds its stub, belongs to a frame that is gone; it is dropped and
-/// nothing is written to its slot, which may be somebody else's by now.
+/// A record whose slot lies below `sp`, or no longer holds its stub, belongs to a frame that is gone; it is
+/// dropped and nothing is written to its slot, which may be somebody else's by now. (If frames were left
+/// without [`skip`], a younger frame may own the slot of a dead one and not have written to it yet. The
+/// stale stub in it is overwritten then: a word that nobody reads.)
 ///
 /// # Safety
 ///
@@ -116,7 +128,8 @@ pub unsafe fn remove(bars: &StkbarSlice, sp: usize) -> Removed {
 ///
 /// # Safety
 ///
-/// The stack is stopped, or runs this very call, and will go on at `sp`: no frame below it is ever returned from.
+/// The stack is stopped, or runs this very call, and will go on at `sp`: no frame below it is ever returned
+/// from.
 #[doc(alias = "gcSkipBarriers")]
 pub unsafe fn skip(bars: &StkbarSlice, sp: usize) -> usize {
     let (position, len) = bars.state();
@@ -125,8 +138,9 @@ pub unsafe fn skip(bars: &StkbarSlice, sp: usize) -> usize {
     next - position
 }
 
-/// Restores the return addresses below `dst` *and* marks those barriers hit: for whoever writes into a stack at
-/// `dst` without a write barrier. The frames below stay alive; the re-scan will cover them and the frame at `dst`.
+/// Restores the return addresses below `dst` *and* marks those barriers hit: for whoever writes into a
+/// stack at `dst` without a write barrier. The frames below stay alive; the re-scan will cover them and the
+/// frame at `dst`.
 ///
 /// Returns how many barriers it took away.
 ///
@@ -155,14 +169,15 @@ pub unsafe fn purge(bars: &StkbarSlice) {
 }
 
 /// Moves records and stubs along with a stack that was copied: `new` gets the records of `old`, at the same
-/// indices, with slots shifted to the same distance from [`StkbarSlice::stack_hi`], and the slots of the copy get the stubs of the new class (I11).
+/// indices, with slots shifted to the same distance from [`StkbarSlice::stack_hi`], and the slots of the
+/// copy get the stubs of the new class (I11).
 ///
 /// Returns `false`, having changed nothing, if `new` has room for fewer records than `old` holds.
 ///
 /// # Safety
 ///
-/// The old stack is stopped with stack pointer `sp`; everything from `sp` to its `stack_hi` has been copied to the same distance below the new
-/// `stack_hi`; nobody runs on or walks the new stack yet.
+/// The old stack is stopped with stack pointer `sp`; everything from `sp` to its `stack_hi` has been copied
+/// to the same distance below the new `stack_hi`; nobody runs on or walks the new stack yet.
 #[doc(alias = "adjuststkbar")]
 pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> bool {
     let (position, len) = old.state();
@@ -201,8 +216,8 @@ pub unsafe fn caller_pc(slot: *const usize) -> usize {
     }
 }
 
-/// Makes the frame that owns `slot` return to `pc`: changes the *saved* address where a barrier is installed, so that
-/// the barrier is still hit on the way.
+/// Makes the frame that owns `slot` return to `pc`: changes the *saved* address where a barrier is
+/// installed, so that the barrier is still hit on the way.
 ///
 /// # Safety
 ///
@@ -241,7 +256,8 @@ unsafe fn restore(bars: &StkbarSlice, index: usize, sp: usize) -> bool {
     if slot < sp {
         return false;
     }
-    // SAFETY: install checked that the slot is an aligned word of this stack; at or above `sp` it is live memory.
+    // SAFETY: install checked that the slot is an aligned word of this stack; at or above `sp` it is live
+    // memory.
     let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
     let ours = word.load(Ordering::Relaxed) == bars.stub(index).pc();
     if ours {

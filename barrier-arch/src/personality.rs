@@ -1,10 +1,12 @@
 //! An exception that crosses a barrier hits it.
 //!
-//! To the unwinder a stub is a frame with a cleanup. In the search phase it has nothing to say; in the cleanup phase the barrier is
-//! marked hit and the landing pad puts the original return address back and resumes unwinding from there, as if the
-//! original caller had asked for it. So the position stays exact under panics, and no stub is left in a slot.
+//! To the unwinder a stub is a frame with a cleanup. In the search phase it has nothing to say; in the
+//! cleanup phase the barrier is marked hit and the landing pad puts the original return address back and
+//! resumes unwinding from there, as if the original caller had asked for it. So the position stays exact
+//! under panics, and no stub is left in a slot.
 //!
-//! Without a personality libgcc would abort where a handler frame is directly above a barrier: both have the same CFA.
+//! Without a personality libgcc would abort where a handler frame is directly above a barrier: both have
+//! the same CFA.
 //!
 //! Source: Itanium C++ ABI, *Exception Handling*, §1.6.
 

@@ -1,7 +1,7 @@
 //! The trampoline's step in plain Rust, on any memory.
 //!
-//! The assembly is tested against this; simulated stacks run on it. It does exactly what one hit does, in the same
-//! order: find the record, heal the slot, set the position.
+//! The assembly is tested against this; simulated stacks run on it. It does exactly what one hit does, in
+//! the same order: find the record, heal the slot, set the position.
 
 use crate::stkbar::below_top;
 use crate::stub::{Key, Stub};

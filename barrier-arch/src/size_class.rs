@@ -21,7 +21,10 @@ pub struct SizeClass(u8);
 #[non_exhaustive]
 pub enum BadSize {
     /// Not a power of two (zero included).
-    #[error("stack size {0} is not a power of two; round it up to {next}", next = .0.checked_next_power_of_two().unwrap_or(0))]
+    #[error(
+        "stack size {0} is not a power of two; round it up to {next}",
+        next = .0.checked_next_power_of_two().unwrap_or(0)
+    )]
     NotPowerOfTwo(usize),
     /// Below [`SizeClass::MIN`].
     #[error("stack size {0} is below the smallest, {min} bytes", min = SizeClass::MIN.bytes())]

@@ -17,8 +17,8 @@ pub enum Spacing {
     /// At `first`, `2·first`, `4·first`, … bytes above the stack pointer. A re-scan then does at most
     /// twice the necessary work, with logarithmically many barriers.
     Exponential {
-        /// Distance of the first barrier from the stack pointer, in bytes; a power of two, at least
-        /// [`Spacing::FIRST`].
+        /// Distance of the first barrier from the stack pointer, in bytes. Less than [`Spacing::FIRST`]
+        /// counts as that much.
         first: usize,
     },
     /// At every frame, for tests. Half of the stack is stolen for records.
@@ -48,9 +48,9 @@ pub const fn max_stack_barriers(stack_bytes: usize, spacing: Spacing) -> usize {
         Spacing::Off => 0,
         Spacing::Exponential { first } => {
             let mut count = 1;
-            let mut offset = first;
+            let mut offset = at_least_first(first);
             while offset < stack_bytes {
-                offset *= 2;
+                offset = offset.saturating_mul(2);
                 count += 1;
             }
             if count < INDEXED_STUBS { count } else { INDEXED_STUBS }
@@ -60,6 +60,11 @@ pub const fn max_stack_barriers(stack_bytes: usize, spacing: Spacing) -> usize {
             if half < MAX_RECORDS { half } else { MAX_RECORDS }
         }
     }
+}
+
+/// A first distance that doubles to something: zero never would.
+const fn at_least_first(first: usize) -> usize {
+    if first < Spacing::FIRST { Spacing::FIRST } else { first }
 }
 
 impl Spacing {
@@ -76,7 +81,7 @@ impl Spacing {
     pub const fn thresholds(self, sp: usize) -> Thresholds {
         let offset = match self {
             Spacing::Off => usize::MAX,
-            Spacing::Exponential { first } => first,
+            Spacing::Exponential { first } => at_least_first(first),
             Spacing::EveryFrame => 0,
         };
         Thresholds { sp, offset }
@@ -138,6 +143,24 @@ mod tests {
         assert!(!thresholds.wants(2024) && thresholds.wants(2025));
         thresholds.placed();
         assert!(!thresholds.wants(3048) && thresholds.wants(3049));
+    }
+
+    #[test]
+    fn any_first_distance_will_do() {
+        for first in [0, 1, 1000, 1025, 3000, 1 << 20, usize::MAX / 2 + 1, usize::MAX] {
+            let spacing = Spacing::Exponential { first };
+            let class = SizeClass::of(1 << 20).unwrap();
+            let mut thresholds = spacing.thresholds(0);
+            let mut placed = 0;
+            for cfa in (0..=class.bytes()).step_by(16) {
+                if thresholds.wants(cfa) {
+                    thresholds.placed();
+                    placed += 1;
+                }
+            }
+            assert!(placed <= spacing.capacity(class), "{first}: {placed}");
+            assert!(placed > 0 || first >= class.bytes());
+        }
     }
 
     #[test]

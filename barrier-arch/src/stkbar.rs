@@ -90,9 +90,9 @@ impl StkbarSlice {
     ///
     /// # Safety
     ///
-    /// `base` is aligned to `class.bytes()`; the top [`StkbarSlice::stolen_bytes`] of the
-    /// `class.bytes()` bytes that start there are writable, used by nobody else, and stay so as long as the handle
-    /// or a barrier on this stack is in use.
+    /// `base` is aligned to `class.bytes()`; the top [`StkbarSlice::stolen_bytes`] of the `class.bytes()`
+    /// bytes that start there are writable, used by nobody else, and stay so as long as the handle or a
+    /// barrier on this stack is in use.
     pub unsafe fn steal(base: NonNull<u8>, class: SizeClass, spacing: Spacing) -> StkbarSlice {
         debug_assert_eq!(base.as_ptr() as usize & class.mask(), 0);
         // SAFETY: in bounds or one past, by the caller's promise.
@@ -249,7 +249,7 @@ impl StkbarSlice {
     /// Publishes position and length together. Release: the records they speak of are visible first (I1).
     pub(crate) fn set_state(&self, position: usize, len: usize) {
         let stride = below_top::STRIDE as u64;
-        let state = position as u64 * stride | (len as u64 * stride) << 32;
+        let state = (position as u64 * stride) | ((len as u64 * stride) << 32);
         self.half_words(below_top::STATE).store(state, Ordering::Release);
     }
 

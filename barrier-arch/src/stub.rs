@@ -55,7 +55,7 @@ impl Stub {
     /// The stub at `pc`, if exactly there is one: the test for "this return slot holds a barrier".
     pub fn at(pc: usize) -> Option<Stub> {
         let offset = pc.checked_sub(arch::stub_table())?;
-        if offset % STUB_BYTES != 0 {
+        if !offset.is_multiple_of(STUB_BYTES) {
             return None;
         }
         let searching = BLOCK_BYTES * SizeClass::COUNT;
@@ -90,8 +90,8 @@ impl Stub {
 
 /// Is `pc` what a barrier puts into a return slot?
 ///
-/// True of the *word*. It means a barrier only in a real return slot, one reached by walking from the stack pointer:
-/// the same word in dead stack memory means nothing.
+/// True of the *word*. It means a barrier only in a real return slot, one reached by walking from the stack
+/// pointer: the same word in dead stack memory means nothing.
 #[doc(alias = "stackBarrierPC")]
 pub fn is_barrier(pc: usize) -> bool {
     Stub::at(pc).is_some()

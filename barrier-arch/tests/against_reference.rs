@@ -1,4 +1,5 @@
-//! The assembly against `reference::hit`: every stub of every size class, from every position, with every register watched.
+//! The assembly against `reference::hit`: every stub of every size class, from every position, with every
+//! register watched.
 
 mod support;
 

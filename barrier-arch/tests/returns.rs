@@ -42,12 +42,12 @@ struct ByReference([u64; 9]);
 struct Mixed(u64, f64);
 
 returns!(unit, (), |_| ());
-returns!(boolean, bool, |d: u64| d % 2 == 0);
+returns!(boolean, bool, |d: u64| d.is_multiple_of(2));
 returns!(byte, u8, |d: u64| d as u8 ^ 0x5a);
 returns!(word, u64, |d: u64| d.wrapping_mul(0x9e37_79b9_7f4a_7c15));
 returns!(pair, (u64, u64), |d: u64| (d, !d));
 returns!(wide, u128, |d: u64| u128::from(d) << 64 | u128::from(!d));
-returns!(optional_wide, Option<u128>, |d: u64| (d % 3 != 0).then_some(u128::from(d) << 70));
+returns!(optional_wide, Option<u128>, |d: u64| (!d.is_multiple_of(3)).then_some(u128::from(d) << 70));
 returns!(float, f32, |d: u64| d as f32 * 0.5);
 returns!(double, f64, |d: u64| d as f64 * 0.25);
 returns!(two_doubles, (f64, f64), |d: u64| (d as f64, -(d as f64)));
@@ -101,8 +101,12 @@ impl PartialEq for Vector {
     }
 }
 
-// SAFETY: SSE is part of x86-64.
-returns!(vector, Vector, |d: u64| Vector(unsafe { _mm_set_ps(d as f32, 1.0, 2.0, 3.0) }));
+fn vector_of(d: u64) -> Vector {
+    // SAFETY: SSE is part of x86-64.
+    Vector(unsafe { _mm_set_ps(d as f32, 1.0, 2.0, 3.0) })
+}
+
+returns!(vector, Vector, vector_of);
 
 #[test]
 fn barriers_are_really_there_and_really_hit() {

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use barrier_arch::{Spacing, StkbarSlice, is_barrier};
+use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
 use support::{MODES, TestStack, install_here, return_slots};
 
 /// Counts its drops, and notes how many barriers were hit by then.
@@ -130,8 +130,10 @@ fn a_backtrace_shows_the_frames_it_would_show_without() {
     assert_eq!(seen[0], seen[2]);
 }
 
+/// As when the collector runs in a destructor: barriers are removed and installed anew between two steps of an
+/// exception on its way up.
 #[test]
-fn a_panic_in_a_drop_while_another_is_caught() {
+fn a_scan_and_a_panic_in_a_drop_while_another_is_under_way() {
     struct PanicsAndCatches<'a>(&'a StkbarSlice, Spacing, &'a Cell<u64>);
     impl Drop for PanicsAndCatches<'_> {
         fn drop(&mut self) {
@@ -143,7 +145,10 @@ fn a_panic_in_a_drop_while_another_is_caught() {
     #[inline(never)]
     fn deep(depth: u64, bars: &StkbarSlice, spacing: Spacing) -> u64 {
         if depth == 0 {
-            // Barriers of the outer throw still stand above: these are refused where one is, added where none is.
+            let own_slots = return_slots(bars);
+            // SAFETY: this thread is on the stack, and its slots from here up are live.
+            unsafe { patch::remove(bars, own_slots[0]) };
+            install_here(bars, spacing);
             resume_unwind(Box::new(()));
         }
         deep(black_box(depth - 1), bars, spacing) + 1
@@ -163,5 +168,6 @@ fn a_panic_in_a_drop_while_another_is_caught() {
         let out = catch_unwind(AssertUnwindSafe(|| stack.run(|bars| outer(20, bars, spacing, &drops))));
         assert!(out.is_err());
         assert_eq!(drops.get(), 21);
+        assert!(stack.bars.is_empty());
     }
 }

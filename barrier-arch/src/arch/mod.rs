@@ -1,5 +1,5 @@
-//! The code that is returned to, and the switch between stacks: one file per architecture, with the same items in
-//! the same order.
+//! The code that is returned to, and the switch between stacks: one file per architecture, with the same
+//! items in the same order.
 //!
 //! | item | what |
 //! |---|---|

@@ -10,16 +10,18 @@
 //!   all other registers: results, callee-saved, and what `gcc -fipa-ra` keeps in r10 and r11
 //! ```
 //!
-//! Every register is preserved (I13), `rsp` never moves; scratch space is the red zone below it, which belonged to the
-//! frame that just returned and which signal handlers leave alone. Only the arithmetic flags change: no calling convention returns in them. It ends in an indirect
-//! `jmp`: a `ret` would unbalance the return-address predictor for every outer frame.
+//! Every register is preserved (I13), `rsp` never moves; scratch space is the red zone below it, which
+//! belonged to the frame that just returned and which signal handlers leave alone. Only the arithmetic
+//! flags change: no calling convention returns in them. It ends in an indirect `jmp`: a `ret` would
+//! unbalance the return-address predictor for every outer frame.
 //!
 //! # What unwinders see
 //!
-//! A frame whose CFA is `rsp` and whose return address lies in the record. The rule is a DWARF *expression* that does the
-//! trampoline's own arithmetic; it starts from `breg7` and not from the implicitly pushed CFA, since some
-//! unwinders do not push one, and each FDE starts one byte before its first stub, since unwinders look return addresses up at `pc - 1`.
-//! The stubs have a personality: an exception that crosses a barrier hits it (`personality.rs`).
+//! A frame whose CFA is `rsp` and whose return address lies in the record. The rule is a DWARF *expression*
+//! that does the trampoline's own arithmetic; it starts from `breg7` and not from the implicitly pushed
+//! CFA, since some unwinders do not push one, and each FDE starts one byte before its first stub, since
+//! unwinders look return addresses up at `pc - 1`. The stubs have a personality: an exception that crosses
+//! a barrier hits it (`personality.rs`).
 //!
 //! # A stack that does not run
 //!
@@ -49,9 +51,9 @@ const ALIGNMENT: usize = 512;
 
 /// The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
 ///
-/// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top of the stack, because
-/// that is what `rsp | (2^k - 1)` gives: record i's `saved_lr_ptr` is at `t-1 - 47 - 16·i`, its `saved_lr_val` at `t-1 - 39 - 16·i`, the
-/// position at `t-1 - 23`, the length at `t-1 - 19`.
+/// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top
+/// of the stack, because that is what `rsp | (2^k - 1)` gives: record i's `saved_lr_ptr` is at `t-1 - 47 -
+/// 16·i`, its `saved_lr_val` at `t-1 - 39 - 16·i`, the position at `t-1 - 23`, the length at `t-1 - 19`.
 #[unsafe(naked)]
 unsafe extern "C" fn stack_barrier() {
     naked_asm!(
@@ -64,7 +66,8 @@ unsafe extern "C" fn stack_barrier() {
         ".cfi_def_cfa 7, 0",                    // CFA = rsp
         ".cfi_escape 0x10, 16, 22",             // return address is at the address that these 22 bytes compute
         ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
         ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
         ".cfi_escape 0x80, 0",                  //   breg16 0                             this very stub
         ".cfi_escape 0x0a, 0xf0, 0x01",         //   const2u 0x1f0
@@ -91,7 +94,8 @@ unsafe extern "C" fn stack_barrier() {
         ".cfi_def_cfa 7, 0",
         ".cfi_escape 0x10, 16, 37",             // return address is at:
         ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
         ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
         ".cfi_escape 0x12, 0x08, 23, 0x1c",     //   dup; const1u 23; minus               t-1 &position
         ".cfi_escape 0x94, 4, 0x1c",            //   deref_size 4; minus                  t-1 - 16·position
@@ -114,7 +118,8 @@ unsafe extern "C" fn stack_barrier() {
         ".cfi_def_cfa 7, 0",
         ".cfi_escape 0x10, 16, 23",             // as the stubs, but the stub's address is read from the popped slot
         ".cfi_escape 0x77, 0",
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
         ".cfi_escape 0x21",
         ".cfi_escape 0x77, 0x78, 0x06",         //   breg7 -8; deref                      the stub
         ".cfi_escape 0x0a, 0xf0, 0x01",
@@ -133,7 +138,8 @@ unsafe extern "C" fn stack_barrier() {
         "cmp qword ptr [r10 - 31], r11",        // is record i of this very slot?
         "jne 79f",                              // no: the invariants are broken, do not jump anywhere
         "mov r11, qword ptr [r10 - 23]",        // the original return address
-        // After the next instruction the plain rule holds; the row starts inside it, so that a look-up at pc - 1 agrees.
+        // After the next instruction the plain rule holds; the row starts inside it, so that a look-up at
+        // pc - 1 agrees.
         ".byte 0x4c",                           // mov qword ptr [rsp - 8], r11: heal the slot
         ".cfi_offset 16, -8",
         ".byte 0x89, 0x5c, 0x24, 0xf8",
@@ -149,7 +155,8 @@ unsafe extern "C" fn stack_barrier() {
         ".cfi_def_cfa 7, 0",
         ".cfi_escape 0x10, 16, 37",             // the same expression as the searching stubs'
         ".cfi_escape 0x77, 0",
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff, (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
         ".cfi_escape 0x21",
         ".cfi_escape 0x12, 0x08, 23, 0x1c",
         ".cfi_escape 0x94, 4, 0x1c",
@@ -242,8 +249,8 @@ pub(crate) fn landing_pad() -> usize {
 
 /// Where the trampoline will go on, and with which stack pointer, if it was interrupted at `pc` with `sp`.
 ///
-/// `read` reads a word of the stack, `bars` is that stack's array. `None` if `pc` is not in the trampoline or the
-/// record is missing. Completes the step on paper, as Go's `gentraceback` does; nothing is changed.
+/// `read` reads a word of the stack, `bars` is that stack's array. `None` if `pc` is not in the trampoline
+/// or the record is missing. Completes the step on paper, as Go's `gentraceback` does; nothing is changed.
 pub fn interrupted_return(
     pc: usize,
     sp: usize,
@@ -310,8 +317,9 @@ impl Context {
 ///
 /// # Safety
 ///
-/// `*load` describes a stack that nobody else will enter; `save` is written before the other stack runs, so nobody may take it up before
-/// that. The thread may be another one after the return: thread-locals must not be kept across.
+/// `*load` describes a stack that nobody else will enter; `save` is written before the other stack runs, so
+/// nobody may take it up before that. The thread may be another one after the return: thread-locals must
+/// not be kept across.
 #[unsafe(naked)]
 pub unsafe extern "C" fn switch(save: *mut Context, load: *const Context) {
     naked_asm!(
@@ -387,8 +395,8 @@ pub unsafe fn prepare(stack_hi: usize, entry: extern "C" fn(usize) -> !, argumen
 static NOBODY: [usize; 7] = [0; 7];
 static NOWHERE: &[usize; 7] = &NOBODY;
 
-/// Tells debuggers where the stack with this `outermost_sp` was resumed from: `parent` was or will be filled in by the
-/// [`switch`] to it. Null: from nowhere.
+/// Tells debuggers where the stack with this `outermost_sp` was resumed from: `parent` was or will be
+/// filled in by the [`switch`] to it. Null: from nowhere.
 ///
 /// # Safety
 ///
@@ -401,14 +409,15 @@ pub unsafe fn set_parent(outermost_sp: usize, parent: *const Context) {
 
 /// The outermost frame of every stack.
 ///
-/// Its CFI says that it was called from where the parent's context was saved, so that a debugger shows where a
-/// running task was resumed from. Marked a signal frame: gdb then accepts that the caller's stack lies elsewhere.
+/// Its CFI says that it was called from where the parent's context was saved, so that a debugger shows
+/// where a running task was resumed from. Marked a signal frame: gdb then accepts that the caller's stack
+/// lies elsewhere.
 #[unsafe(naked)]
 unsafe extern "C" fn stack_base() -> ! {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_signal_frame",
-        ".cfi_escape 0x0f, 6, 0x77, 0, 0x06, 0x06, 0x23, 56", // CFA = **(rsp) + 56: breg7 0; deref; deref; plus_uconst 56
+        ".cfi_escape 0x0f, 6, 0x77, 0, 0x06, 0x06, 0x23, 56", // CFA = **rsp + 56: breg7 0; deref; deref; +56
         ".cfi_offset 16, -8",
         ".cfi_offset 6, -16",
         ".cfi_offset 3, -24",
@@ -484,6 +493,13 @@ pub unsafe extern "C" fn recover(point: *const RecoverPoint, value: usize) -> ! 
         ".cfi_startproc",
         "mov rax, rsi",
         "mov rsp, [rdi]",
+        ".cfi_def_cfa 7, 64", // the frame is protect's from here on
+        ".cfi_offset 6, -16",
+        ".cfi_offset 3, -24",
+        ".cfi_offset 12, -32",
+        ".cfi_offset 13, -40",
+        ".cfi_offset 14, -48",
+        ".cfi_offset 15, -56",
         "lea rbp, [rsp + 48]", // five registers and the padding below protect's frame record
         "jmp [rdi + 8]",
         ".cfi_endproc",

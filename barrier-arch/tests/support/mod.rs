@@ -1,6 +1,8 @@
 //! A stack of any class to run closures on, and the frames of whoever asks.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+pub mod plain;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;

@@ -1,0 +1,318 @@
+//! Install, remove, skip, unwind, move: each on plain memory where every word can be watched, then on a
+//! real stack.
+
+mod support;
+
+use std::hint::black_box;
+
+use barrier_arch::patch::{self, Refused, Removed};
+use barrier_arch::reference::{self, Memory};
+use barrier_arch::{Spacing, StkbarSlice, Stub, is_barrier};
+use support::plain::PlainStack;
+use support::{MODES, TestStack, install_here, return_slots};
+
+/// The modes in which there is something to patch.
+const ON: [Spacing; 2] = [Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
+const BYTES: usize = 1 << 14;
+
+/// A stack with barriers over 0x1000, 0x1001, … in the `count` slots 64 bytes apart from the middle up.
+fn with_barriers(spacing: Spacing, count: usize) -> (PlainStack, Vec<usize>) {
+    let mut stack = PlainStack::new(BYTES, spacing);
+    let first = stack.bars.base() + 1024;
+    let slots: Vec<usize> = (0..count).map(|i| first + 64 * i).collect();
+    for (i, &slot) in slots.iter().enumerate() {
+        assert_eq!(stack.install_over(slot, 0x1000 + i), Ok(()));
+    }
+    (stack, slots)
+}
+
+/// A return through the barrier in `slot`.
+fn hit(stack: &mut PlainStack, slot: usize) -> usize {
+    let stub = Stub::at(stack.load(slot)).expect("a barrier");
+    reference::hit(stub, slot + 8, stack).unwrap()
+}
+
+fn words(stack: &PlainStack, slots: &[usize]) -> Vec<usize> {
+    slots.iter().map(|&slot| stack.load(slot)).collect()
+}
+
+#[track_caller]
+fn refuses(stack: &PlainStack, slot: usize, why: Refused) {
+    let before = stack.snapshot();
+    // SAFETY: nothing runs on the stack.
+    assert_eq!(unsafe { patch::install(&stack.bars, slot) }, Err(why));
+    assert!(stack.snapshot() == before, "a refusal changes nothing: {why}");
+    assert!(why.to_string().contains("barrier") || why.to_string().contains("return slot"), "{why}");
+}
+
+#[test]
+fn every_refusal_says_why_and_changes_nothing() {
+    for spacing in ON {
+        let (mut stack, slots) = with_barriers(spacing, 3);
+        let last = slots[2];
+        for outside in [0, stack.bars.base() - 8, stack.bars.stack_hi(), stack.bars.top(), last + 12] {
+            refuses(&stack, outside, Refused::OutsideStack(outside));
+        }
+        for taken in [slots[0], slots[1], last, last - 8] {
+            refuses(&stack, taken, Refused::OutOfOrder(taken));
+        }
+        refuses(&stack, last + 8, Refused::NoReturnAddress(last + 8));
+        let patched = stack.load(slots[0]);
+        stack.store(last + 8, patched);
+        refuses(&stack, last + 8, Refused::AlreadyInstalled(last + 8));
+        assert_eq!(stack.install_over(last + 8, 0x2000), Ok(()), "the next frame is taken");
+    }
+}
+
+#[test]
+fn a_full_array_refuses() {
+    for spacing in MODES {
+        let mut stack = PlainStack::new(BYTES, spacing);
+        let capacity = stack.bars.capacity();
+        let first = stack.bars.base() + 8;
+        for i in 0..capacity {
+            assert_eq!(stack.install_over(first + 8 * i, 0x1000), Ok(()));
+        }
+        let next = first + 8 * capacity;
+        stack.store(next, 0x1000);
+        refuses(&stack, next, Refused::Full(capacity));
+    }
+}
+
+#[test]
+fn removal_after_some_hits_restores_the_rest() {
+    for spacing in ON {
+        for hits in 0..=4 {
+            let (mut stack, slots) = with_barriers(spacing, 4);
+            for (i, &slot) in slots[..hits].iter().enumerate() {
+                assert_eq!(hit(&mut stack, slot), 0x1000 + i);
+                assert_eq!(stack.bars.state(), (i + 1, 4));
+            }
+            let sp = if hits == 0 { slots[0] - 16 } else { slots[hits - 1] + 8 };
+            // SAFETY: nothing runs on the stack.
+            let removed = unsafe { patch::remove(&stack.bars, sp) };
+            assert_eq!(removed, Removed { restored: 4 - hits, hit: hits, dead: 0 });
+            assert_eq!(words(&stack, &slots), [0x1000, 0x1001, 0x1002, 0x1003]);
+            assert_eq!(stack.bars.state(), (0, 0));
+            // SAFETY: as above.
+            assert_eq!(unsafe { patch::remove(&stack.bars, sp) }, Removed::default(), "nothing is left");
+        }
+    }
+}
+
+#[test]
+fn dead_records_are_dropped_and_their_slots_left_alone() {
+    for spacing in ON {
+        let (mut stack, slots) = with_barriers(spacing, 5);
+        let patched = words(&stack, &slots);
+        stack.store(slots[2], 0xfeed); // above sp, but somebody else's by now
+        // SAFETY: nothing runs on the stack.
+        let removed = unsafe { patch::remove(&stack.bars, slots[1] + 8) };
+        assert_eq!(removed, Removed { restored: 2, hit: 0, dead: 3 });
+        assert_eq!(words(&stack, &slots), [patched[0], patched[1], 0xfeed, 0x1003, 0x1004]);
+        assert!(stack.bars.is_empty());
+    }
+}
+
+#[test]
+fn skipping_writes_to_no_slot() {
+    for spacing in ON {
+        for skipped in 0..=4 {
+            let (mut stack, slots) = with_barriers(spacing, 4);
+            let patched = words(&stack, &slots);
+            let sp = slots.get(skipped).copied().unwrap_or(slots[3] + 8);
+            // SAFETY: nothing runs on the stack.
+            assert_eq!(unsafe { patch::skip(&stack.bars, sp) }, skipped);
+            assert_eq!(words(&stack, &slots), patched);
+            assert_eq!(stack.bars.state(), (skipped, 4));
+            for (i, &slot) in slots.iter().enumerate().skip(skipped) {
+                assert_eq!(hit(&mut stack, slot), 0x1000 + i, "those above are still hit");
+            }
+            assert_eq!(stack.bars.state(), (4, 4));
+            // SAFETY: as above.
+            assert_eq!(unsafe { patch::skip(&stack.bars, usize::MAX) }, 0, "a position never goes back");
+        }
+    }
+}
+
+#[test]
+fn unwinding_restores_and_marks_hit() {
+    for spacing in ON {
+        for unwound in 0..=4 {
+            let (stack, slots) = with_barriers(spacing, 4);
+            let dst = slots.get(unwound).copied().unwrap_or(slots[3] + 8);
+            // SAFETY: nothing runs on the stack.
+            assert_eq!(unsafe { patch::unwind(&stack.bars, slots[0] - 8, dst) }, unwound);
+            let barriers = slots.iter().filter(|&&slot| is_barrier(stack.load(slot)));
+            assert_eq!(barriers.count(), 4 - unwound);
+            assert!((0..unwound).all(|i| stack.load(slots[i]) == 0x1000 + i));
+            assert_eq!(stack.bars.state(), (unwound, 4));
+        }
+    }
+}
+
+#[test]
+fn unwinding_leaves_dead_slots_alone() {
+    for spacing in ON {
+        let (stack, slots) = with_barriers(spacing, 4);
+        let dead = stack.load(slots[0]);
+        // SAFETY: nothing runs on the stack.
+        assert_eq!(unsafe { patch::unwind(&stack.bars, slots[1], slots[3]) }, 3);
+        assert_eq!(words(&stack, &slots[..3]), [dead, 0x1001, 0x1002]);
+        assert_eq!(stack.bars.state(), (3, 4));
+    }
+}
+
+#[test]
+fn purging_empties_the_array_and_writes_to_no_slot() {
+    for spacing in ON {
+        let (stack, slots) = with_barriers(spacing, 4);
+        let patched = words(&stack, &slots);
+        // SAFETY: nothing runs on the stack.
+        unsafe { patch::purge(&stack.bars) };
+        assert_eq!((stack.bars.state(), words(&stack, &slots)), ((0, 0), patched));
+    }
+}
+
+#[test]
+fn barriers_move_with_their_stack() {
+    for (from, to) in [(ON[0], ON[0]), (ON[0], ON[1]), (ON[1], ON[1])] {
+        for bytes in [BYTES / 2, BYTES, 4 * BYTES] {
+            for hits in 0..=4 {
+                let (mut old, slots) = with_barriers(from, 4);
+                let mut new = PlainStack::new(bytes, to);
+                for (i, &slot) in slots[..hits].iter().enumerate() {
+                    assert_eq!(hit(&mut old, slot), 0x1000 + i);
+                }
+                let delta = new.bars.stack_hi().wrapping_sub(old.bars.stack_hi());
+                // Frames near the top, so that they fit into the smaller stack.
+                let sp = slots[0].max(old.bars.stack_hi() - (new.bars.stack_hi() - new.bars.base()));
+                (sp..old.bars.stack_hi())
+                    .step_by(8)
+                    .for_each(|a| new.store(a.wrapping_add(delta), old.load(a)));
+                // SAFETY: nothing runs on either; the part from `sp` was copied.
+                assert!(unsafe { patch::carry_over(&old.bars, &new.bars, sp) });
+                assert_eq!(new.bars.state(), (hits, 4), "same indices");
+                for (i, &slot) in slots.iter().enumerate().skip(hits).filter(|&(_, &slot)| slot >= sp) {
+                    let slot = slot.wrapping_add(delta);
+                    assert_eq!(new.load(slot), new.bars.stub(i).pc(), "the new class's stub");
+                    assert_eq!(hit(&mut new, slot), 0x1000 + i);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_move_without_room_for_the_records_changes_nothing() {
+    let (old, slots) = with_barriers(Spacing::EveryFrame, 60);
+    let new = PlainStack::new(BYTES, Spacing::default());
+    let before = (old.snapshot(), new.snapshot());
+    // SAFETY: nothing runs on either.
+    assert!(!unsafe { patch::carry_over(&old.bars, &new.bars, slots[0]) });
+    assert!((old.snapshot(), new.snapshot()) == before);
+}
+
+#[test]
+fn caller_pcs_are_the_saved_ones() {
+    for spacing in ON {
+        let (mut stack, slots) = with_barriers(spacing, 3);
+        let plain = slots[2] + 64;
+        stack.store(plain, 0x5000);
+        // SAFETY: words of the plain stack.
+        let pc = |slot: usize| unsafe { patch::caller_pc(slot as *const usize) };
+        assert_eq!([pc(slots[0]), pc(slots[2]), pc(plain)], [0x1000, 0x1002, 0x5000]);
+        let patched = stack.load(slots[1]);
+        // SAFETY: as above.
+        unsafe {
+            patch::set_caller_pc(slots[1] as *mut usize, 0x6001);
+            patch::set_caller_pc(plain as *mut usize, 0x6002);
+        }
+        assert_eq!([pc(slots[1]), pc(plain)], [0x6001, 0x6002]);
+        assert_eq!(words(&stack, &[slots[1], plain]), [patched, 0x6002], "the barrier stands");
+        assert_eq!(hit(&mut stack, slots[1]), 0x6001, "and is hit on the way");
+    }
+}
+
+/// Where the frame that called `f` would be returned to is changed while a barrier stands over it.
+#[test]
+fn a_real_return_goes_where_set_caller_pc_says() {
+    #[inline(never)]
+    extern "C" fn callee(bars: &StkbarSlice, barrier: bool, target: usize) -> usize {
+        let own_slot = return_slots(bars)[1];
+        if barrier {
+            // SAFETY: this frame's own slot, and it is live.
+            unsafe { patch::install(bars, own_slot) }.unwrap();
+        }
+        // SAFETY: the target pops nothing and returns what it was returned, see below.
+        unsafe {
+            let original = patch::caller_pc(own_slot as *const usize);
+            RETURN_TO.store(original, std::sync::atomic::Ordering::Relaxed);
+            patch::set_caller_pc(own_slot as *mut usize, target);
+            assert_eq!(patch::caller_pc(own_slot as *const usize), target);
+        }
+        black_box(1000)
+    }
+    for spacing in MODES {
+        let stack = TestStack::new(1 << 16, spacing);
+        stack.run(|bars| {
+            let barrier = spacing != Spacing::Off;
+            let result = black_box(callee)(bars, barrier, detour as *const () as usize);
+            assert_eq!(result, 1001, "went through the detour");
+            assert_eq!(bars.state(), (usize::from(barrier), usize::from(barrier)), "the barrier was hit");
+        });
+    }
+}
+
+static RETURN_TO: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Returned to, not called: adds one to the result and goes on to `RETURN_TO`.
+#[unsafe(naked)]
+unsafe extern "C" fn detour() {
+    std::arch::naked_asm!("inc rax", "jmp [rip + {to}]", to = sym RETURN_TO)
+}
+
+#[test]
+fn a_real_stack_with_barriers_unwound_removed_and_installed_again() {
+    #[inline(never)]
+    fn deep(depth: u64, bars: &StkbarSlice, spacing: Spacing) -> u64 {
+        if depth > 0 {
+            return deep(black_box(depth - 1), bars, spacing) + 1;
+        }
+        let patched = |bars: &StkbarSlice| {
+            // SAFETY: live slots of this very stack.
+            let words = return_slots(bars).into_iter().map(|slot| unsafe { *(slot as *const usize) });
+            words.filter(|&word| is_barrier(word)).count()
+        };
+        let originals = pcs(bars);
+        let installed = install_here(bars, spacing);
+        assert_eq!((patched(bars), pcs(bars)), (installed, originals.clone()));
+        let slots = return_slots(bars);
+        let middle = slots[slots.len() / 2];
+        // SAFETY: this thread is on the stack, and all slots from this frame up are live.
+        unsafe {
+            let unwound = patch::unwind(bars, slots[0], middle);
+            assert_eq!(patched(bars), installed - unwound);
+            let removed = patch::remove(bars, slots[0]);
+            assert_eq!(removed, Removed { restored: installed - unwound, hit: unwound, dead: 0 });
+        }
+        assert_eq!((patched(bars), pcs(bars)), (0, originals));
+        assert_eq!(install_here(bars, spacing), installed);
+        black_box(0)
+    }
+    /// Return addresses of all frames but this and the closures' own.
+    #[inline(never)]
+    fn pcs(bars: &StkbarSlice) -> Vec<usize> {
+        // SAFETY: live slots.
+        return_slots(bars)[2..]
+            .iter()
+            .map(|&slot| unsafe { patch::caller_pc(slot as *const usize) })
+            .collect()
+    }
+    for spacing in MODES {
+        let stack = TestStack::new(1 << 20, spacing);
+        for depth in [0, 1, 10, 100, 1000] {
+            assert_eq!(stack.run(|bars| deep(depth, bars, spacing)), depth);
+        }
+    }
+}
