@@ -1,8 +1,8 @@
 //! One worker's own free small stacks.
 //!
-//! A spawn and an exit are then a pop and a push on a list that nobody else touches. A list that runs empty is filled
-//! to half its capacity from the pool, one that is full is emptied to half, so that a worker who does one spawn and one
-//! exit at either end does not go to the pool each time.
+//! A spawn and an exit are then a pop and a push on a list that nobody else touches. A list that runs empty
+//! is filled to half its capacity from the pool, one that is full is emptied to half, so that a worker who
+//! does one spawn and one exit at either end does not go to the pool each time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,9 +21,11 @@ const LIST_BYTES: usize = 64 << 10;
 /// Stacks that each list holds at least.
 const LIST_MIN: usize = 8;
 
-/// Allocates and frees like the pool it belongs to, from a cache of small stacks (up to 32 KiB). Larger ones go to the pool.
+/// Allocates and frees like the pool it belongs to, from a cache of small stacks (up to 32 KiB). Larger ones
+/// go to the pool.
 ///
-/// Owned by one worker at a time; dropping it returns what it holds. A stack may be freed to another cache than it came from.
+/// Owned by one worker at a time; dropping it returns what it holds. A stack may be freed to another cache
+/// than it came from.
 ///
 /// ```
 /// use stack_alloc::StackPool;

@@ -1,7 +1,8 @@
 //! The free small stacks of one size, of all workers.
 //!
-//! The lowest span with a free stack is used first, so that the others become empty. Some empty spans are kept as
-//! spares, so that a load that comes and goes does not map and unmap each time; of more than that the highest is given up.
+//! The lowest span with a free stack is used first, so that the others become empty. Some empty spans are
+//! kept as spares, so that a load that comes and goes does not map and unmap each time; of more than that the
+//! highest is given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -27,7 +27,8 @@ pub struct Config {
     /// Debugging: each stack is a mapping of its own between two inaccessible pages, and a freed stack stays
     /// inaccessible for a long time, so that whoever still uses it faults at once. Slow; nothing is cached.
     pub electric_fence: bool,
-    /// Debugging: fresh and freed stacks are filled with [`POISON`](crate::POISON), up to 1 MiB below the top.
+    /// Debugging: fresh and freed stacks are filled with [`POISON`](crate::POISON), up to 1 MiB below the
+    /// top.
     pub poison: bool,
 }
 

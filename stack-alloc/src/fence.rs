@@ -4,10 +4,11 @@
 //!   | inaccessible page | stack, up to whole pages | inaccessible page |
 //! ```
 //!
-//! A freed stack is made inaccessible as a whole and stays so in *quarantine*, until so many more have been freed after it
-//! that it is unmapped. Every one of them costs the process a mapping or two, hence the bound.
+//! A freed stack is made inaccessible as a whole and stays so in *quarantine*, until so many more have been
+//! freed after it that it is unmapped. Every one of them costs the process a mapping or two, hence the bound.
 //!
-//! The stack lies at the low end: an overflow is caught on the first byte also of a stack smaller than a page.
+//! The stack lies at the low end: an overflow is caught on the first byte also of a stack smaller than a
+//! page.
 
 use std::collections::VecDeque;
 use std::ptr::NonNull;

@@ -4,9 +4,9 @@
 //! aligned to their size.
 //!
 //! A page protected with `mprotect` splits the mapping around it in three, and a Linux process may have some
-//! 65,000 mappings: thirty thousand guarded stacks, and then every `mmap` of the process fails. Linux 6.13 has
-//! guards that are marks in the page table instead (`MADV_GUARD_INSTALL`) and cost no mapping. Which of the two there is
-//! shows at the first call; the marks stay when the memory around them is given back.
+//! 65,000 mappings: thirty thousand guarded stacks, and then every `mmap` of the process fails. Linux 6.13
+//! has guards that are marks in the page table instead (`MADV_GUARD_INSTALL`) and cost no mapping. Which of
+//! the two there is shows at the first call; the marks stay when the memory around them is given back.
 
 use std::ffi::c_int;
 use std::io;
@@ -17,7 +17,8 @@ use barrier_arch::SizeClass;
 
 use crate::mapping;
 
-/// Of the kernel's `asm-generic/mman-common.h`, the same on all architectures. Neither rustix (an enum) nor libc names it.
+/// Of the kernel's `asm-generic/mman-common.h`, the same on all architectures. Neither rustix (an enum) nor
+/// libc names it.
 const MADV_GUARD_INSTALL: c_int = 102;
 
 /// Whether, and how, the lowest page of a stack is made inaccessible.

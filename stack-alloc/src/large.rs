@@ -1,7 +1,8 @@
 //! Freed stacks above 32 KiB, kept by size.
 //!
-//! Each is a mapping of its own. What a cached one costs is address space and [`KEPT_BYTES`] of memory: the rest was
-//! given back when it was freed. The bounds are on the number of each size and on the address space of all.
+//! Each is a mapping of its own. What a cached one costs is address space and [`KEPT_BYTES`] of memory: the
+//! rest was given back when it was freed. The bounds are on the number of each size and on the address space
+//! of all.
 
 use barrier_arch::SizeClass;
 
@@ -9,7 +10,8 @@ use crate::mapping::Mapping;
 use crate::stack::Stack;
 use crate::stats::Rate;
 
-/// What a cached stack keeps of its memory, below its top: the first frames of the next task come here at once.
+/// What a cached stack keeps of its memory, below its top: the first frames of the next task come here at
+/// once.
 pub(crate) const KEPT_BYTES: usize = 32 << 10;
 /// Address space of all cached stacks of one pool.
 const MAX_BYTES: usize = SizeClass::MAX.bytes() / 16;

@@ -1,8 +1,8 @@
 //! Who took and returned how many stacks, counted without a lock.
 //!
-//! Each worker's cache has a tally of its own that only it writes; the pool has one for what does not go through a
-//! cache. A stack may be taken by one worker and returned by another, so only the sums over all tallies mean
-//! anything. A cache that ends has its tally added to the pool's.
+//! Each worker's cache has a tally of its own that only it writes; the pool has one for what does not go
+//! through a cache. A stack may be taken by one worker and returned by another, so only the sums over all
+//! tallies mean anything. A cache that ends has its tally added to the pool's.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

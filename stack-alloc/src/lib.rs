@@ -1,15 +1,16 @@
 //! Memory for machine stacks, with room for return barriers.
 //!
-//! Who runs code on stacks of his own (green threads, fibers, a JIT with deep recursion) needs memory that is *like* a stack:
-//! address space in plenty of which little is used, a page at the end that faults on overflow, cheap enough for a
-//! thread of a few hundred instructions. This crate is a pool of such memory. What sets it apart:
+//! Who runs code on stacks of his own (green threads, fibers, a JIT with deep recursion) needs memory that is
+//! *like* a stack: address space in plenty of which little is used, a page at the end that faults on
+//! overflow, cheap enough for a thread of a few hundred instructions. This crate is a pool of such memory.
+//! What sets it apart:
 //!
-//! * Stacks are `2^k` bytes, 2 KiB to 1 TiB, **aligned to their size**, and from the top of each the array
-//!   of its return barriers is stolen ([`StkbarSlice`](barrier_arch::StkbarSlice)). From any address in a stack, everything about it follows by arithmetic, which is
-//!   what a barrier's trampoline lives on.
+//! * Stacks are `2^k` bytes, 2 KiB to 1 TiB, **aligned to their size**, and from the top of each the array of
+//!   its return barriers is stolen ([`StkbarSlice`](barrier_arch::StkbarSlice)). From any address in a stack,
+//!   everything about it follows by arithmetic, which is what a barrier's trampoline lives on.
 //! * Guard pages **do not use up the process's mappings** where the kernel can do without ([`GuardPages`]).
-//! * Small stacks (up to 32 KiB) come from free lists with a cache per worker ([`StackCache`]), large ones are cached by
-//!   size with their memory given back.
+//! * Small stacks (up to 32 KiB) come from free lists with a cache per worker ([`StackCache`]), large ones
+//!   are cached by size with their memory given back.
 //! * A stack can [`relocate`] into a bigger or smaller one, barriers included.
 //! * To debug whoever runs on them: *electric fence* and *poison* ([`Config`]).
 //!
@@ -46,16 +47,19 @@
 //!
 //! # Without the other crates
 //!
-//! Nothing here runs code: what switches to a stack and stops it is yours, and so is what walks it. Who wants no barriers sets
-//! `Config { spacing: Spacing::Off, .. }`: 32 bytes per stack are still taken, nothing else differs. Conversely, the other crates
-//! of the family take any stack whose owner can tell its bounds and its `StkbarSlice`, from this pool or not.
+//! Nothing here runs code: what switches to a stack and stops it is yours, and so is what walks it. Who wants
+//! no barriers sets `Config { spacing: Spacing::Off, .. }`: 32 bytes per stack are still taken, nothing else
+//! differs. Conversely, the other crates of the family take any stack whose owner can tell its bounds and its
+//! `StkbarSlice`, from this pool or not.
 //!
 //! # Rules
 //!
-//! * A [`Stack`] is freed by hand, because only the caller knows that nothing runs on it or will return into it. Dropped, it leaks.
-//! * Freeing empties the barrier array without a write to any return slot (I12) and clears the cookie, so that nothing takes
-//!   the memory for a stack any more.
-//! * Every error leaves the pool as it was; before memory is reported to be out, all that is cached has been given back.
+//! * A [`Stack`] is freed by hand, because only the caller knows that nothing runs on it or will return into
+//!   it. Dropped, it leaks.
+//! * Freeing empties the barrier array without a write to any return slot (I12) and clears the cookie, so
+//!   that nothing takes the memory for a stack any more.
+//! * Every error leaves the pool as it was; before memory is reported to be out, all that is cached has been
+//!   given back.
 //!
 //! # Platforms
 //!

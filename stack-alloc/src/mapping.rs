@@ -8,8 +8,9 @@
 //!                        <-- before --> aligned
 //! ```
 //!
-//! Head and tail exist for a moment, as address space. The mapping is placed as high as it fits: Linux maps from the top down, each
-//! reservation just below the last mapping, so that mappings of one size lie side by side and the kernel joins them into one.
+//! Head and tail exist for a moment, as address space. The mapping is placed as high as it fits: Linux maps
+//! from the top down, each reservation just below the last mapping, so that mappings of one size lie side by
+//! side and the kernel joins them into one.
 
 use std::ffi::c_void;
 use std::io;
@@ -50,8 +51,8 @@ unsafe impl Send for Mapping {}
 impl Mapping {
     /// Maps private anonymous memory.
     ///
-    /// No swap is reserved for it: most of a stack is never touched. `MAP_STACK` says what it is for, so that Linux
-    /// (6.7 and later) does not make 2 MiB pages of the few pages that are.
+    /// No swap is reserved for it: most of a stack is never touched. `MAP_STACK` says what it is for, so that
+    /// Linux (6.7 and later) does not make 2 MiB pages of the few pages that are.
     pub(crate) fn new(place: Placement) -> io::Result<Mapping> {
         let too_long = || io::Error::from(io::ErrorKind::OutOfMemory);
         let reserve = place.bytes.checked_add(place.align).ok_or_else(too_long)?;
@@ -109,7 +110,8 @@ impl Mapping {
     ///
     /// # Safety
     ///
-    /// `start` is page-aligned; the `len` bytes from there are whole pages, and were given up by [`Mapping::leak`].
+    /// `start` is page-aligned; the `len` bytes from there are whole pages, and were given up by
+    /// [`Mapping::leak`].
     pub(crate) unsafe fn from_raw(start: NonNull<u8>, len: usize) -> Mapping {
         Mapping { start, len }
     }

@@ -101,7 +101,8 @@ impl Memory {
     /// Lets the system take the pages of a freed stack that lie more than `keep` bytes below its top.
     ///
     /// `MADV_DONTNEED`, not `MADV_FREE`: the pages are gone at once, so that resident memory says how much is
-    /// really used; what they would save is a page fault at the depth of a *later* task, which may never come there.
+    /// really used; what they would save is a page fault at the depth of a *later* task, which may never come
+    /// there.
     ///
     /// # Safety
     ///

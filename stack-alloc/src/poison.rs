@@ -4,7 +4,8 @@ use crate::stack::Stack;
 
 /// What a fresh or freed stack is filled with in poison mode.
 ///
-/// No canonical address on x86-64 or AArch64, so that following it faults; odd, so that it is no aligned pointer elsewhere.
+/// No canonical address on x86-64 or AArch64, so that following it faults; odd, so that it is no aligned
+/// pointer elsewhere.
 pub const POISON: usize = 0xdead_57ac_dead_57ad_u64 as usize;
 
 /// How far below the top: the memory of a huge stack is not all to be made resident.

@@ -14,8 +14,8 @@ use crate::stats::Stats;
 
 /// Allocates stacks, each with its barrier array stolen from the top.
 ///
-/// A handle: clones share the pool, which lives as long as one of them or a [`StackCache`]. Stacks that are still out
-/// then keep their memory for good, so that nothing running on one is pulled away.
+/// A handle: clones share the pool, which lives as long as one of them or a [`StackCache`]. Stacks that are
+/// still out then keep their memory for good, so that nothing running on one is pulled away.
 ///
 /// ```
 /// use stack_alloc::{Config, StackPool};
@@ -48,13 +48,13 @@ impl StackPool {
 
     /// A stack of exactly `size` bytes, aligned to `size`, and its empty barrier array.
     ///
-    /// A new stack is zero and not resident; a reused one holds what it held (poison, in poison mode). Both touch the top page
-    /// only.
+    /// A new stack is zero and not resident; a reused one holds what it held (poison, in poison mode). Both
+    /// touch the top page only.
     ///
     /// # Errors
     ///
-    /// [`StackError`] if `size` is no [`SizeClass`], or there is no memory, or the limit is reached. What the pool has cached is
-    /// given back first, before the latter two are reported.
+    /// [`StackError`] if `size` is no [`SizeClass`], or there is no memory, or the limit is reached. What the
+    /// pool has cached is given back first, before the latter two are reported.
     #[doc(alias = "stackalloc")]
     pub fn alloc(&self, size: usize) -> Result<(Stack, StkbarSlice), StackError> {
         let class = SizeClass::of(size)?;
@@ -63,13 +63,13 @@ impl StackPool {
         Ok(self.shared.ready(stack))
     }
 
-    /// Takes a stack back. Its barrier array is emptied, nothing is written to any return slot, and the cookie that
-    /// makes it a stack is cleared.
+    /// Takes a stack back. Its barrier array is emptied, nothing is written to any return slot, and the
+    /// cookie that makes it a stack is cleared.
     ///
     /// # Safety
     ///
-    /// The two come from one `alloc` of this pool or of one of its caches. No code runs on the stack or will return into it, and nobody
-    /// walks it or holds a pointer into it or an alias of the array any more.
+    /// The two come from one `alloc` of this pool or of one of its caches. No code runs on the stack or will
+    /// return into it, and nobody walks it or holds a pointer into it or an alias of the array any more.
     #[doc(alias = "stackfree")]
     pub unsafe fn free(&self, stack: Stack, stkbars: StkbarSlice) {
         self.shared.ledger.pool.returned[stack.class().index()].add(1);
@@ -83,8 +83,8 @@ impl StackPool {
         StackCache::new(Arc::clone(&self.shared))
     }
 
-    /// Gives back everything that the pool has cached or in quarantine; not what the workers' caches hold. Says whether
-    /// that was anything.
+    /// Gives back everything that the pool has cached or in quarantine; not what the workers' caches hold.
+    /// Says whether that was anything.
     ///
     /// For a runtime whose load has gone down, or that has been told to use less memory.
     pub fn trim(&self) -> bool {

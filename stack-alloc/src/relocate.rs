@@ -9,9 +9,10 @@
 //!              │ untouched      │  stack_hi     │ free           │
 //! ```
 //!
-//! Everything keeps its distance below `stack_hi`. In this order: the words are copied; the barrier records go along, at the
-//! same indices (I11); then the pointers into the stack that the caller names are shifted. The old stack is only read. It
-//! stays as it was until it is freed, so that whoever still looks at it sees nothing odd.
+//! Everything keeps its distance below `stack_hi`. In this order: the words are copied; the barrier records
+//! go along, at the same indices (I11); then the pointers into the stack that the caller names are shifted.
+//! The old stack is only read. It stays as it was until it is freed, so that whoever still looks at it sees
+//! nothing odd.
 
 use barrier_arch::{StkbarSlice, patch};
 
@@ -20,11 +21,11 @@ use crate::stack::Stack;
 
 /// Copies the frames of `old`, from stack pointer `sp` up, into `new`, and returns the stack pointer there.
 ///
-/// `pointers` is called once, after the copy, with a function to call on every slot that may hold an address in the used part
-/// of the old stack: the saved frame pointers and whatever else the frames hold, **in the new copy** (at the
-/// same distance below the new `stack_hi`), and slots elsewhere, as in a saved register context. A word from `sp` to `stack_hi`,
-/// both included (the outermost frame's end is `stack_hi`), is shifted; any other is left alone, so a slot may be named twice.
-/// Return slots need not be named.
+/// `pointers` is called once, after the copy, with a function to call on every slot that may hold an address
+/// in the used part of the old stack: the saved frame pointers and whatever else the frames hold, **in the
+/// new copy** (at the same distance below the new `stack_hi`), and slots elsewhere, as in a saved register
+/// context. A word from `sp` to `stack_hi`, both included (the outermost frame's end is `stack_hi`), is
+/// shifted; any other is left alone, so a slot may be named twice. Return slots need not be named.
 ///
 /// ```
 /// use stack_alloc::{StackPool, relocate};
@@ -49,16 +50,18 @@ use crate::stack::Stack;
 ///
 /// # Errors
 ///
-/// [`RelocateError`], with both stacks unchanged: `sp` is not in the old stack, or the frames or the barrier records do not fit into the
-/// new one.
+/// [`RelocateError`], with both stacks unchanged: `sp` is not in the old stack, or the frames or the barrier
+/// records do not fit into the new one.
 ///
 /// # Safety
 ///
-/// * Each array belongs to its stack. The old stack is stopped with stack pointer `sp` (any red zone the code uses below it
-///   included), and goes on, if at all, only on the new one. Nothing runs on the new stack, and its array is empty.
-/// * Nobody walks either stack meanwhile, not from a signal handler either: records and slots are out of step for a moment.
-/// * `pointers` passes its function valid, aligned words that nobody else uses, none of them in the old stack; and it names every slot
-///   that holds an address in the old stack and will be used as one.
+/// * Each array belongs to its stack. The old stack is stopped with stack pointer `sp` (any red zone the code
+///   uses below it included), and goes on, if at all, only on the new one. Nothing runs on the new stack, and
+///   its array is empty.
+/// * Nobody walks either stack meanwhile, not from a signal handler either: records and slots are out of step
+///   for a moment.
+/// * `pointers` passes its function valid, aligned words that nobody else uses, none of them in the old
+///   stack; and it names every slot that holds an address in the old stack and will be used as one.
 /// * No frame relies on an alignment above 16 bytes.
 #[doc(alias = "copystack")]
 #[doc(alias = "adjustpointers")]
@@ -114,7 +117,8 @@ fn place(
 
 /// # Safety
 ///
-/// `bytes` from `sp` on `old`, and from `new_sp` on `new`, another stack, lie within them and are nobody else's meanwhile.
+/// `bytes` from `sp` on `old`, and from `new_sp` on `new`, another stack, lie within them and are nobody
+/// else's meanwhile.
 unsafe fn copy(old: &Stack, sp: usize, new: &Stack, new_sp: usize, bytes: usize) {
     // SAFETY: within the stack.
     let from = unsafe { old.as_ptr().add(sp - old.base()) };

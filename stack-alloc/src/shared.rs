@@ -7,7 +7,8 @@
 //!                         └── debugging: electric fence, Quarantine ───────────┘
 //! ```
 //!
-//! Locks: each is held for a few steps in memory, never while another is taken and never across a system call.
+//! Locks: each is held for a few steps in memory, never while another is taken and never across a system
+//! call.
 
 use std::iter;
 use std::sync::Mutex;
@@ -56,7 +57,8 @@ impl Shared {
         }
     }
 
-    /// A stack from wherever stacks of `class` come from. If there is none, tries again with all caches emptied.
+    /// A stack from wherever stacks of `class` come from. If there is none, tries again with all caches
+    /// emptied.
     pub(crate) fn take(&self, class: SizeClass) -> Result<Stack, StackError> {
         self.retrying(|| {
             if self.config.electric_fence {
@@ -113,7 +115,8 @@ impl Shared {
             // SAFETY: nobody has it yet.
             unsafe { poison::fill(&stack) };
         }
-        // SAFETY: aligned by its class; the top is writable, and the stack's owner keeps out of what is stolen.
+        // SAFETY: aligned by its class; the top is writable, and the stack's owner keeps out of what is
+        // stolen.
         let stkbars = unsafe { StkbarSlice::steal(stack.as_ptr(), stack.class(), self.config.spacing) };
         (stack, stkbars)
     }
@@ -180,7 +183,8 @@ impl Shared {
         if let Some(stack) = lock(self.central(class)).take() {
             return Ok(stack);
         }
-        // Two workers may both come here and map a span each: better than one waiting for the other's system calls.
+        // Two workers may both come here and map a span each: better than one waiting for the other's system
+        // calls.
         let mut span = Span::map(&self.memory, class)?;
         let stack = span.take().expect("a new span has free stacks");
         lock(self.central(class)).adopt(span);

@@ -18,8 +18,8 @@ use barrier_arch::SizeClass;
 
 /// The memory of one stack, `2^k` bytes aligned to `2^k`.
 ///
-/// Owned, but not freed on drop: only [`StackPool::free`](crate::StackPool::free) can be promised that nobody runs on it. Dropping one
-/// leaks its memory.
+/// Owned, but not freed on drop: only [`StackPool::free`](crate::StackPool::free) can be promised that nobody
+/// runs on it. Dropping one leaks its memory.
 #[must_use = "a stack that is dropped is never freed"]
 pub struct Stack {
     base: NonNull<u8>,
@@ -35,8 +35,8 @@ unsafe impl Sync for Stack {}
 impl Stack {
     /// # Safety
     ///
-    /// `class.bytes()` bytes from `base` are mapped, aligned to their size and nobody else's; the lowest `guard_bytes` may be
-    /// inaccessible, the others are writable.
+    /// `class.bytes()` bytes from `base` are mapped, aligned to their size and nobody else's; the lowest
+    /// `guard_bytes` may be inaccessible, the others are writable.
     pub(crate) unsafe fn new(base: NonNull<u8>, class: SizeClass, guard_bytes: usize) -> Stack {
         debug_assert_eq!(base.addr().get() & class.mask(), 0);
         Stack { base, class, guard_bytes }
@@ -47,8 +47,8 @@ impl Stack {
         self.base.addr().get()
     }
 
-    /// One past its last byte. No pointer into the stack: the highest words hold the barrier array, and frames begin at
-    /// [`StkbarSlice::stack_hi`](barrier_arch::StkbarSlice::stack_hi).
+    /// One past its last byte. No pointer into the stack: the highest words hold the barrier array, and
+    /// frames begin at [`StkbarSlice::stack_hi`](barrier_arch::StkbarSlice::stack_hi).
     pub fn top(&self) -> usize {
         self.base() + self.size()
     }

@@ -29,8 +29,8 @@ pub struct ClassStats {
 /// A pool's statistics, from [`StackPool::stats`](crate::StackPool::stats).
 ///
 /// Exact while nobody allocates or frees; otherwise each number was true at some moment of the call. At rest
-/// `mapped_bytes` is `in_use_bytes() + cached_bytes() + stranded_bytes` (in electric fence mode the fences and
-/// the quarantine come on top).
+/// `mapped_bytes` is `in_use_bytes() + cached_bytes() + stranded_bytes` (in electric fence mode the fences
+/// and the quarantine come on top).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -43,8 +43,8 @@ pub struct Stats {
     pub worker_caches: Rate,
     /// How often the pool had a stack above 32 KiB.
     pub large_cache: Rate,
-    /// Bytes of cached stacks that were given back while they stayed mapped, in total. Counted in addresses: how
-    /// many of the pages were resident, only the system knows.
+    /// Bytes of cached stacks that were given back while they stayed mapped, in total. Counted in addresses:
+    /// how many of the pages were resident, only the system knows.
     pub given_back_bytes: u64,
     /// Bytes unmapped, in total.
     pub unmapped_bytes: u64,

@@ -1,7 +1,7 @@
 //! Stacks that move, with barriers installed, some of them hit.
 //!
-//! The stacks are synthetic: a chain of frames in plain words, return addresses that nobody will jump to, and the plain-Rust
-//! reference of the trampoline to return through them.
+//! The stacks are synthetic: a chain of frames in plain words, return addresses that nobody will jump to, and
+//! the plain-Rust reference of the trampoline to return through them.
 
 mod common;
 
