@@ -1,0 +1,297 @@
+//! One behaviour of the scans each, on simulated stacks, in all three modes where modes matter.
+
+mod simulated;
+
+use barrier_arch::{Spacing, is_barrier};
+use gc_mark::verify::Reached;
+use gc_mark::{Conservatively, Heap, Object, Receipt, Scan, ScanError, Scanner, Stopped, Verify};
+use simulated::MODES;
+use simulated::program::{Op, Program};
+use simulated::shapes::{Shape, Shapes};
+use unwind_walk::{Fault, FramePointers, Registers};
+
+const GOOD: Shape = Shape { locals: 6, precise: true, vouched: true, permits: true };
+const BYTES: usize = 8 * GOOD.locals + 16;
+
+/// `depth` frames of 64 bytes, each with an object of its own.
+fn deep(spacing: Spacing, shapes: &[Shape], depth: usize) -> Program {
+    let mut program = Program::new(spacing, Shapes::new(shapes));
+    for shape in 0..depth {
+        program.run(&[Op::Call { shape }, Op::New { local: 1 }, Op::Clear { local: 0 }]);
+    }
+    program
+}
+
+/// Slots that hold barriers, low to high.
+fn barriers(program: &Program) -> Vec<usize> {
+    let slots = program.stack.frames.iter().rev().map(|frame| frame.cfa - 8);
+    slots.take(program.stack.frames.len() - 1).filter(|&slot| is_barrier(program.stack.load(slot))).collect()
+}
+
+#[test]
+fn barriers_stand_at_doubling_distances() {
+    let mut program = deep(Spacing::default(), &[GOOD], 900);
+    program.start();
+    let report = program.first_scan().report();
+    let sp = program.stack.sp();
+    let slots = barriers(&program);
+    assert_eq!((slots.len(), report.refused), (report.installed, 0));
+    assert_eq!(slots.len(), 6, "1, 2, 4, 8, 16, 32 KiB of 56");
+    for (doublings, slot) in slots.into_iter().enumerate() {
+        let threshold = sp + (Spacing::FIRST << doublings);
+        assert!((threshold..=threshold + BYTES).contains(&slot), "{slot:#x} for {threshold:#x}");
+    }
+}
+
+#[test]
+fn every_frame_means_every_frame_but_the_youngest_and_the_outermost() {
+    let mut program = deep(Spacing::EveryFrame, &[GOOD], 100);
+    program.start();
+    assert_eq!(program.first_scan().report().installed, 99);
+    let youngest = program.stack.running().cfa - 8;
+    assert!(!is_barrier(program.stack.load(youngest)));
+}
+
+#[test]
+fn off_means_none_and_a_full_re_scan() {
+    let mut program = deep(Spacing::Off, &[GOOD], 100);
+    program.start();
+    let first = program.first_scan().report();
+    program.step(Op::Clear { local: 0 });
+    let second = program.terminate();
+    assert_eq!((first.installed, first.frames, second.frames), (0, 101, 101));
+    assert_eq!((first.bytes, first.roots), (second.bytes, second.roots));
+}
+
+#[test]
+fn a_refused_frame_passes_its_barrier_to_the_next() {
+    // Seven of eight functions refuse. The outermost frame is of the first kind.
+    let mut shapes = [Shape { permits: false, ..GOOD }; 8];
+    shapes[3].permits = true;
+    let mut program = deep(Spacing::default(), &shapes, 800);
+    program.start();
+    let report = program.first_scan().report();
+    let (sp, slots) = (program.stack.sp(), barriers(&program));
+    assert_eq!((slots.len(), report.installed), (6, 6));
+    for (doublings, &slot) in slots.iter().enumerate() {
+        let threshold = sp + (Spacing::FIRST << doublings);
+        assert!((threshold..=threshold + 8 * BYTES).contains(&slot), "{slot:#x} for {threshold:#x}");
+        let owner = program.stack.frames.iter().find(|frame| frame.cfa - 8 == slot).unwrap();
+        assert_eq!(owner.shape, 3);
+    }
+    assert!(report.refused > 0 && report.refused <= 6 * 7, "{report:?}");
+}
+
+#[test]
+fn a_second_first_scan_is_refused_and_installs_nothing() {
+    for spacing in MODES {
+        let mut program = deep(spacing, &[GOOD], 200);
+        program.start();
+        assert!(matches!(program.first_scan(), Scan::Done(_)));
+        let before = barriers(&program);
+        assert_eq!(program.first_scan(), Scan::AlreadyScanned);
+        program.step(Op::Return { times: 3 });
+        assert_eq!(program.first_scan(), Scan::AlreadyScanned);
+        assert_eq!(
+            barriers(&program),
+            before.into_iter().filter(|&s| s >= program.stack.sp()).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn a_stack_that_did_not_run_is_not_walked() {
+    for spacing in MODES {
+        let mut program = deep(spacing, &[GOOD], 200);
+        program.start();
+        program.first_scan();
+        assert_eq!(program.terminate().stacks, 0);
+        assert!(program.verify().is_sound());
+    }
+}
+
+#[test]
+fn stale_barriers_are_purged_before_the_next_are_installed() {
+    for spacing in MODES {
+        let mut program = deep(spacing, &[GOOD], 300);
+        let mut left = 0;
+        for round in 0..5 {
+            program.start();
+            let report = program.first_scan().report();
+            assert_eq!(report.stale, left, "round {round}");
+            assert_eq!(barriers(&program).len(), report.installed);
+            program.step(Op::Return { times: 40 });
+            program.terminate();
+            assert!(program.verify().is_sound());
+            program.finish();
+            left = barriers(&program).len();
+        }
+    }
+}
+
+#[test]
+fn the_re_scan_stops_behind_the_lowest_barrier_that_was_not_hit() {
+    let mut program = deep(Spacing::default(), &[GOOD], 900);
+    program.start();
+    program.first_scan();
+    let lowest = barriers(&program)[0];
+    program.step(Op::Clear { local: 0 });
+    let report = program.terminate();
+    assert_eq!(
+        report.bytes,
+        lowest + 8 - program.stack.sp() + 8,
+        "up to its frame's end, and a saved register"
+    );
+    assert_eq!(report.hit, 0);
+}
+
+#[test]
+fn unvouched_frames_are_scanned_again_wherever_they_lie() {
+    for precise in [false, true] {
+        // Every tenth frame is nobody's.
+        let mut shapes = [GOOD; 10];
+        shapes[4] = Shape { precise, vouched: false, ..GOOD };
+        for spacing in MODES {
+            let mut program = deep(spacing, &shapes, 200);
+            let far = (0..200).find(|&depth| program.stack.frames[depth].shape == 4).unwrap();
+            let hidden = program.heap.allocate();
+            program.start();
+            let first = program.first_scan().report();
+            program.step(Op::Clear { local: 0 });
+            // What native code does through a `&mut` passed down: no barrier.
+            let slot = program.stack.slot(far, 2);
+            program.stack.store(slot, hidden);
+            let second = program.terminate();
+            assert!(program.heap.is_marked(Object(hidden)), "{spacing:?} precise {precise}");
+            assert!(program.verify().is_sound());
+            assert_eq!(first.unvouched_bytes > 0, !precise);
+            assert!(spacing == Spacing::Off || second.roots < first.roots / 2, "{second:?} of {first:?}");
+        }
+    }
+}
+
+#[test]
+fn without_the_write_barrier_the_verifier_names_what_is_lost() {
+    for spacing in MODES {
+        for write_barrier in [true, false] {
+            let mut program = deep(spacing, &[GOOD], 200);
+            program.run(&[Op::New { local: 2 }, Op::Grow { local: 2, field: 0 }]);
+            program.start();
+            program.first_scan();
+            program.write_barrier = write_barrier;
+            // A new object, black, gets the only reference to a white one, which leaves its old place before that is visited.
+            let hidden = program.heap.load(program.stack.load(program.stack.slot(200, 2)), 0);
+            program.run(&[
+                Op::New { local: 1 },
+                Op::Pull { local: 2, field: 0 },
+                Op::Store { local: 1, field: 3 },
+            ]);
+            program.step(Op::Take { local: 5 });
+            let black = program.stack.load(program.stack.slot(200, 1));
+            program.terminate();
+            let verified = program.verify();
+            assert_eq!(verified.is_sound(), write_barrier, "{spacing:?}: {verified}");
+            if let Some(lost) = verified.lost.first() {
+                assert_eq!((lost.object, lost.path[0]), (Object(hidden), Reached::Object(Object(black))));
+                let Reached::Frame { frame: 0, slot, .. } = lost.path[1] else { panic!("{lost}") };
+                assert_eq!(slot, program.stack.slot(200, 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn scans_belong_into_their_phases() {
+    let program = deep(Spacing::default(), &[GOOD], 20);
+    let stack = program.stack.stopped(&program.shapes);
+    // SAFETY: simulated frames are laid out as frame pointers say.
+    let mut scanner = unsafe { Scanner::new(&program.heap, &program.phases, &program.shapes, FramePointers) };
+    let receipt = Receipt::new();
+    let first = scanner.first_scan(&stack, &receipt, Spacing::default(), |_| panic!("nothing is marked"));
+    assert!(
+        matches!(first, Err(ScanError::WrongPhase { scan: "first scan", .. })),
+        "the write barrier is off"
+    );
+    let second = scanner.re_scan(&stack, &receipt, |_| panic!("nothing is marked"));
+    assert_eq!(
+        second.unwrap_err().to_string(),
+        "re-scan in phase off: re-scans belong into mark termination"
+    );
+    assert!(barriers(&program).is_empty());
+}
+
+#[test]
+fn a_broken_stack_is_an_error_with_all_its_barriers() {
+    let mut program = deep(Spacing::default(), &[GOOD], 200);
+    program.start();
+    program.first_scan();
+    program.step(Op::Clear { local: 0 });
+    // Somebody restores a return address behind our back, and somebody else copies the stub elsewhere.
+    let [low, high] = barriers(&program)[..2] else { panic!("two at least") };
+    let stub = program.stack.load(low);
+    program.stack.store(low, program.stack.bars.get(0).unwrap().saved_lr_val);
+    program.stack.store(low + BYTES, stub);
+    program.phases.scanned().unwrap();
+    program.phases.terminate().unwrap();
+    let stack = program.stack.stopped(&program.shapes);
+    // SAFETY: as above; that this stack is broken is for the scanner to find.
+    let mut scanner = unsafe { Scanner::new(&program.heap, &program.phases, &program.shapes, FramePointers) };
+    let error = scanner.re_scan(&stack, &program.receipt, |_| {}).unwrap_err();
+    assert!(
+        matches!(error, ScanError::Walk { fault: Fault::Missed(missed), .. } if missed.slot == low + BYTES)
+    );
+    let text = error.to_string();
+    assert!(text.contains(&format!("{low:#x}")) && text.contains(&format!("{high:#x}")), "{text}");
+    assert!(text.contains("@@@") && text.contains("==>"), "{text}");
+}
+
+#[test]
+fn the_conservative_map_finds_everything_and_skips_nothing() {
+    for spacing in MODES {
+        let mut program = deep(spacing, &[GOOD], 100);
+        program.start();
+        let stack = program.stack.stopped(&program.shapes);
+        // SAFETY: as above; nothing else is kept in return slots.
+        let mut scanner =
+            unsafe { Scanner::new(&program.heap, &program.phases, &Conservatively, FramePointers) };
+        let first = scanner.first_scan(&stack, &program.receipt, spacing, |_| {}).unwrap().report();
+        assert_eq!(
+            (first.marked, first.unvouched_bytes),
+            (100, program.stack.bars.stack_hi() - program.stack.sp())
+        );
+        let _ = program.receipt.note_run(program.phases.cycle().unwrap());
+        program.phases.scanned().unwrap();
+        program.phases.terminate().unwrap();
+        let second = scanner.re_scan(&stack, &program.receipt, |_| {}).unwrap().report();
+        assert_eq!((second.bytes, second.marked), (first.bytes, 0));
+        assert!(scanner.cache_stats().hits > 100);
+        let mut verify = Verify::new(&program.heap, &Conservatively, FramePointers);
+        verify.stack(0, &stack).unwrap();
+        assert_eq!(verify.finish().reachable, 100);
+    }
+}
+
+#[test]
+fn impossible_addresses_are_no_stopped_stack() {
+    let program = deep(Spacing::default(), &[GOOD], 3);
+    let (bars, good) = (&program.stack.bars, program.stack.registers(&program.shapes));
+    let stopped = |registers: Registers, outermost_sp, saved_from| {
+        // SAFETY: nobody else has the stack; whether the addresses fit is what is tested.
+        unsafe { Stopped::new(registers, bars, outermost_sp, saved_from) }.map(drop)
+    };
+    let outermost = program.stack.frames[0].sp;
+    assert_eq!(stopped(good, outermost, good.sp), Ok(()));
+    for (sp, outermost_sp, saved_from) in [
+        (good.sp, outermost, good.sp + 8),
+        (good.sp, good.sp - 8, good.sp),
+        (good.sp, bars.top(), good.sp),
+        (bars.base() - 8, outermost, bars.base() - 8),
+        (good.sp + 1, outermost, good.sp + 1),
+        (0, 0, 0),
+    ] {
+        assert!(
+            stopped(Registers { sp, ..good }, outermost_sp, saved_from).is_err(),
+            "{sp:#x} {saved_from:#x}"
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! The functions of the simulated program: how large their frames are and what is known of them.
+
+use gc_mark::{FrameMap, FrameRoots};
+
+/// One function. It has one call site, so one return address.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Words of locals; all are null or values.
+    pub locals: usize,
+    pub precise: bool,
+    pub vouched: bool,
+    /// May its return go through a barrier?
+    pub permits: bool,
+}
+
+const BASE: usize = 0x40_0000;
+const BYTES: usize = 256;
+
+/// The frame map of the program.
+pub struct Shapes {
+    shapes: Vec<Shape>,
+    /// Slot `i` is at 8 · i: the slots of a frame are a prefix.
+    offsets: Vec<u32>,
+}
+
+impl Shapes {
+    pub fn new(shapes: &[Shape]) -> Shapes {
+        let most = shapes.iter().map(|shape| shape.locals).max().unwrap_or(0);
+        Shapes { shapes: shapes.to_vec(), offsets: (0..most as u32).map(|i| 8 * i).collect() }
+    }
+
+    /// Functions of all kinds, small and large.
+    pub fn mixed() -> Shapes {
+        let mut shapes = Vec::new();
+        for locals in [1, 3, 12, 90] {
+            for (precise, vouched, permits) in [
+                (true, true, true),
+                (true, false, true),
+                (false, true, true),
+                (false, false, true),
+                (true, true, false),
+            ] {
+                shapes.push(Shape { locals, precise, vouched, permits });
+            }
+        }
+        Shapes::new(&shapes)
+    }
+
+    /// Only functions that are vouched for, with frames of these sizes.
+    pub fn vouched(locals: &[usize]) -> Shapes {
+        let shape = |&locals| Shape { locals, precise: true, vouched: true, permits: true };
+        Shapes::new(&locals.iter().map(shape).collect::<Vec<_>>())
+    }
+
+    pub fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    pub fn get(&self, shape: usize) -> Shape {
+        self.shapes[shape]
+    }
+
+    /// Where the function goes on after its call.
+    pub fn pc(&self, shape: usize) -> usize {
+        BASE + shape * BYTES + 5
+    }
+
+    /// Bytes of the largest frame.
+    pub fn largest(&self) -> usize {
+        self.shapes.iter().map(|shape| 8 * shape.locals + 16).max().unwrap_or(0)
+    }
+
+    fn at(&self, pc: usize) -> Shape {
+        assert_eq!((pc - BASE) % BYTES, 5, "{pc:#x} is no return address");
+        self.shapes[(pc - BASE) / BYTES]
+    }
+}
+
+impl FrameMap for Shapes {
+    fn roots_at(&self, pc: usize) -> FrameRoots<'_> {
+        match self.at(pc) {
+            Shape { precise: true, vouched, locals, .. } => {
+                FrameRoots::Precise { slots: &self.offsets[..locals], vouched }
+            }
+            Shape { vouched, .. } => FrameRoots::Conservative { vouched },
+        }
+    }
+
+    fn permits_barrier(&self, pc: usize, _return_pc: usize) -> bool {
+        self.at(pc).permits
+    }
+}
