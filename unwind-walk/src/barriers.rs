@@ -160,7 +160,8 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// [`StkbarSlice::resolve`], the record at `hint` tried first: with a barrier at every frame it saves a search at each.
+/// [`StkbarSlice::resolve`], the record at `hint` tried first: with a barrier at every frame it saves a search
+/// at each.
 fn resolve_near(bars: &StkbarSlice, hint: usize, stub: Stub, slot: usize) -> Option<(usize, Stkbar)> {
     match bars.get(hint) {
         Some(record) if record.saved_lr_ptr == slot && bars.stub(hint) == stub => Some((hint, record)),

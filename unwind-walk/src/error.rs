@@ -103,9 +103,9 @@ impl From<Lost> for End {
 
 /// Why a strict walk failed: what, where, and all the barriers of the stack.
 ///
-/// Displayed on one line, the list last, as [`barrier_arch::StkbarSlice::dump`] prints it: `@@@` at the lowest barrier not hit, `==>` at
-/// the record that is wrong or that was expected next. The list is read when it is displayed: do that before the
-/// stack runs again.
+/// Displayed on one line, the list last, as [`barrier_arch::StkbarSlice::dump`] prints it: `@@@` at the lowest
+/// barrier not hit, `==>` at the record that is wrong or that was expected next. The list is read when it is
+/// displayed: do that before the stack runs again.
 ///
 /// Nothing was allocated: the list is borrowed.
 #[derive(Debug)]
@@ -121,8 +121,8 @@ pub struct WalkError<'a> {
 }
 
 impl<'a> WalkError<'a> {
-    /// For the frame where `fault` was found. Takes the frame by value: a reference would keep the walk's state out of
-    /// registers.
+    /// For the frame where `fault` was found. Takes the frame by value: a reference would keep the walk's state
+    /// out of registers.
     #[cold]
     pub(crate) fn new(fault: Fault, frame: Frame, ledger: Ledger<'a>) -> WalkError<'a> {
         let culprit = ledger.culprit_at(match fault {

@@ -23,8 +23,10 @@ const CFA: usize = 2 * WORD;
 /// `-C force-frame-pointers=yes`; Cranelift: `preserve_frame_pointers`), or the chain skips frames.
 ///
 /// The frame record must be aligned and lie at or above the stack pointer, so every step leads up and a corrupt chain
-/// ends. The chain is right wherever a function may be stopped *at a call*; at an instruction of a prologue
-/// before, or of an epilogue after, its record exists, the caller's record is found and the caller is left out.
+/// ends.
+///
+/// A frame that is stopped at a call has its record. At an instruction of the prologue before the record is made, or
+/// of the epilogue after it is dropped, the chain starts with the caller's record: the caller is left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FramePointers;
 

@@ -9,8 +9,9 @@
 //!   pad, pushed healed, and sp is the slot          the word at sp; sp is one higher
 //! ```
 //!
-//! The function that returned is gone and its caller does not run yet. It is shown as if the step were complete: frame 0 is the
-//! caller, at its original return address, with the caller's stack and frame pointer. Nothing is changed.
+//! The function that returned is gone and its caller does not run yet. It is shown as if the step were complete:
+//! frame 0 is the caller, at its original return address, with the caller's stack and frame pointer. Nothing is
+//! changed.
 //! `barrier_arch::arch::interrupted_return` knows the instructions; this file finds the list for it.
 
 use barrier_arch::{SizeClass, Stub, arch};

@@ -4,13 +4,14 @@
 //! walks the stack must not take it for the caller: this crate finds the original return address by the
 //! *slot* that holds it, and on the way proves what a collector has to rely on.
 //!
-//! * [`Walk::strict`] is for collectors: it fails on a barrier that no record knows, on a barrier that the walk did not meet, and on a walk that
-//!   ended short of the outermost frame. The error prints the stack's whole barrier list.
+//! * [`Walk::strict`] is for collectors: it fails on a barrier that no record knows, on a barrier that the walk
+//!   did not meet, and on a walk that ended short of the outermost frame. The error prints the stack's whole
+//!   barrier list.
 //! * [`Walk::diagnose`] is for profilers and crash reports: it never fails, whatever the memory holds.
 //! * [`Unbarred`] shows a stack as if it had no barriers, to an unwinder that cannot be changed.
 //!
-//! Nothing here allocates, locks, panics or writes to the stack: all of it may run in a signal handler. A walk may even
-//! start inside the trampoline.
+//! Nothing here allocates, locks, panics or writes to the stack: all of it may run in a signal handler. A walk
+//! may even start inside the trampoline.
 //!
 //! ```text
 //!   what you bring                    seam            what comes with the crate
@@ -68,10 +69,10 @@
 //!
 //! # Without the other crates
 //!
-//! Only `barrier-arch` is needed, and of it only the types of a barrier list, if there are no barriers. Stacks may come from anywhere. For code without
-//! frame pointers implement [`Unwind`] over your compiler's own tables; to look at a core dump or another process
-//! implement [`ReadWord`], or pass a closure. Symbols are not this crate's business: look up
-//! [`Frame::lookup_pc`] in whatever knows them.
+//! Only `barrier-arch` is needed, and of it only the types of a barrier list, if there are no barriers. Stacks
+//! may come from anywhere. For code without frame pointers implement [`Unwind`] over your compiler's own tables;
+//! to look at a core dump or another process implement [`ReadWord`], or pass a closure. Symbols are not this
+//! crate's business: look up [`Frame::lookup_pc`] in whatever knows them.
 //!
 //! [`StkbarSlice`]: barrier_arch::StkbarSlice
 

@@ -33,11 +33,11 @@ impl LiveStack {
     ///
     /// # Safety
     ///
-    /// As long as the value or a copy of it is used, `lo..hi` is readable memory that nobody else writes to: the stack is
-    /// stopped, or the caller runs on it (in a signal handler, too). If a barrier array lies in it, then it is not
-    /// removed from there meanwhile.
+    /// As long as the value or a copy of it is used, `lo..hi` is readable memory that nobody else writes to: the
+    /// stack is stopped, or the caller runs on it (in a signal handler, too). If a barrier array lies in it,
+    /// then it is not removed from there meanwhile.
     pub const unsafe fn new(lo: usize, hi: usize) -> LiveStack {
-        let lo = lo.next_multiple_of(WORD);
+        let lo = lo.saturating_add(WORD - 1) & !(WORD - 1);
         LiveStack { lo, words: hi.saturating_sub(lo) / WORD }
     }
 

@@ -6,8 +6,8 @@ use crate::memory::ReadWord;
 
 /// Shows the original return address wherever the slot of a barrier is read, and everything else as it is.
 ///
-/// An unwinder that reads the stack through this view (framehop's closure, an offline unwinder's memory accessor) sees
-/// the stack that would be there without barriers.
+/// An unwinder that reads the stack through this view (framehop's closure, an offline unwinder's memory
+/// accessor) sees the stack that would be there without barriers.
 ///
 /// Only a word that *is* a stub, in a slot for which a record exists, is replaced. The same word anywhere else means
 /// nothing and is shown unchanged, as is a barrier that is missing in the list.

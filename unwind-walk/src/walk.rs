@@ -22,8 +22,8 @@ use crate::tally::Tally;
 
 /// How to walk one stack: with which stepper, over which memory, with which barriers, how far.
 ///
-/// Build it, then call [`Walk::strict`] or [`Walk::diagnose`] as often as needed. Borrows stepper and memory for `'m`, the
-/// barrier list for `'b`; an error outlives all but the list.
+/// Build it, then call [`Walk::strict`] or [`Walk::diagnose`] as often as needed. Borrows stepper and memory for
+/// `'m`, the barrier list for `'b`; an error outlives all but the list.
 #[derive(Clone, Copy, Debug)]
 #[doc(alias = "gentraceback")]
 pub struct Walk<'m, 'b, U, M> {
@@ -68,8 +68,8 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
 
     /// Walks for a collector: whatever is wrong with the stack is an error.
     ///
-    /// `outermost_sp` is the stack pointer of the outermost frame, known since the stack was made. Each frame is checked
-    /// before `visit` sees it. Ending early, by [`Walk::max`] or because `visit` breaks off, is no
+    /// `outermost_sp` is the stack pointer of the outermost frame, known since the stack was made. Each frame is
+    /// checked before `visit` sees it. Ending early, by [`Walk::max`] or because `visit` breaks off, is no
     /// error; what lies beyond is not checked then.
     ///
     /// A list that is found by key ([`Walk::find_barriers`]) is known from the first barrier on: if the walk meets
@@ -77,12 +77,13 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     ///
     /// # Errors
     ///
-    /// [`WalkError`], with one of these [`Fault`]s: a barrier that is in no record; an outermost frame that is not at `outermost_sp`;
-    /// barriers in the list that are alive and were not met; a frame that cannot be unwound.
+    /// [`WalkError`], with one of these [`Fault`]s: a barrier that is in no record; an outermost frame that is
+    /// not at `outermost_sp`; barriers in the list that are alive and were not met; a frame that cannot be
+    /// unwound.
     ///
-    /// A barrier is held to be alive if its slot is at or above the starting `sp` and still holds its stub. After a `longjmp` the stub in a dropped frame may
-    /// survive in the unwritten part of a later frame and be taken for one: whoever drops frames calls
-    /// [`barrier_arch::patch::skip`].
+    /// A barrier is held to be alive if its slot is at or above the starting `sp` and still holds its stub.
+    /// After a `longjmp` the stub in a dropped frame may survive in the unwritten part of a later frame and be
+    /// taken for one: whoever drops frames calls [`barrier_arch::patch::skip`].
     pub fn strict(
         &self,
         outermost_sp: usize,
@@ -112,7 +113,8 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         Ok(tally.walked(frame.index, End::Max))
     }
 
-    /// Walks for a profiler or a crash report: reports what it can and says how it ended, on any memory and from any registers.
+    /// Walks for a profiler or a crash report: reports what it can and says how it ended, on any memory and from
+    /// any registers.
     ///
     /// A frame whose caller cannot be found is the last one reported, without a caller.
     pub fn diagnose(&self, registers: Registers, mut visit: impl FnMut(&Frame) -> ControlFlow<()>) -> Walked {

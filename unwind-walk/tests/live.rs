@@ -113,8 +113,8 @@ impl Task {
         let mut thresholds = spacing.thresholds(sp);
         let mut count = 0;
         for caller in self.walk(true).iter().skip(1).filter_map(|frame| frame.caller) {
-            // SAFETY: the return slot of a frame that was just walked, not the youngest.
             if thresholds.wants(caller.cfa)
+                // SAFETY: the return slot of a frame that was just walked, not the youngest.
                 && unsafe { patch::install(&self.bars, caller.return_slot) }.is_ok()
             {
                 thresholds.placed();

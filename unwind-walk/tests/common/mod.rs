@@ -104,13 +104,13 @@ impl SimStack {
     }
 
     pub(crate) fn read(&self, address: usize) -> usize {
-        assert!((self.lo()..self.bars.top()).contains(&address) && address % WORD == 0);
+        assert!((self.lo()..self.bars.top()).contains(&address) && address.is_multiple_of(WORD));
         // SAFETY: an aligned word of ours.
         unsafe { (address as *const usize).read_volatile() }
     }
 
     pub(crate) fn write(&self, address: usize, word: usize) {
-        assert!((self.lo()..self.bars.stack_hi()).contains(&address) && address % WORD == 0);
+        assert!((self.lo()..self.bars.stack_hi()).contains(&address) && address.is_multiple_of(WORD));
         // SAFETY: an aligned word of ours, below the array.
         unsafe { (address as *mut usize).write_volatile(word) }
     }
