@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::core::{self, Program, Span};
-use super::super::syntax::MAX_NESTING;
+use super::super::syntax::{MAX_EXPRESSION_NESTING, MAX_NESTING};
 use super::super::syntax_error::Fault;
 use super::{core_text, expand};
 
@@ -331,10 +331,28 @@ fn depth_is_limited() {
     ];
     for (open, close) in patterns {
         let nested = |depth| format!("{}a{}", open.repeat(depth), close.repeat(depth));
-        let deepest = (1..=MAX_NESTING).rev().find(|&depth| expand("t", &nested(depth), &known()).is_ok());
-        assert!(deepest.is_some_and(|depth| depth >= MAX_NESTING / 4 - 1), "{open}: {deepest:?}");
+        let accepted = |depth| expand("t", &nested(depth), &known()).ok();
+        let deepest = (MAX_NESTING / 4 - 1..=MAX_NESTING).rev().find_map(accepted).expect(open);
+        let depth = deepest.forms.iter().map(depth).max();
+        assert!(depth.is_some_and(|depth| depth <= MAX_EXPRESSION_NESTING), "{open}: {depth:?}");
         let error = expand("t", &nested(MAX_NESTING + 1), &known()).expect_err(open);
         assert_eq!(error.fault, Fault::TooDeep, "{open}");
+    }
+}
+
+/// Levels of expressions.
+fn depth(expr: &core::Expr) -> usize {
+    use core::ExprKind::*;
+    let all = |exprs: &[core::Expr]| exprs.iter().map(depth).max().unwrap_or(0);
+    let bindings = |list: &[(core::Var, core::Expr)]| list.iter().map(|(_, e)| depth(e)).max().unwrap_or(0);
+    1 + match &expr.kind {
+        Const(_) | Local(_) | Global(_) => 0,
+        SetLocal(_, value) | SetGlobal(_, value) | DefineGlobal(_, value) => depth(value),
+        If(test, then, otherwise) => depth(test).max(depth(then)).max(depth(otherwise)),
+        Begin(parts) => all(parts),
+        Let(list, body) | Letrec(list, body) => bindings(list).max(depth(body)),
+        Lambda(lambda) => depth(&lambda.body),
+        Call(callee, args) => depth(callee).max(all(args)),
     }
 }
 

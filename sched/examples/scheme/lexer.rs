@@ -98,7 +98,9 @@ impl<'s> Lexer<'s> {
     fn eat(&mut self, text: &str) -> bool {
         let found = self.rest.starts_with(text);
         if found {
-            text.chars().for_each(|_| drop(self.bump()));
+            for _ in text.chars() {
+                self.bump();
+            }
         }
         found
     }

@@ -1,1 +1,3 @@
-(define x 1)\n(display '(1 ,x))\n(display (list 1 ,x))
+(define x 1)
+(display '(1 ,x))
+(display (list 1 ,x))

@@ -1,0 +1,51 @@
+//! A Scheme compiled to machine code with Cranelift, to drive stack barriers with real programs.
+//!
+//! ```text
+//!   text ── reader ── expand ──▶ core program ── codegen ──▶ Image ──▶ Scheme (a sched::Language)
+//!                                                                        │ runs on tasks
+//!                       primitives, runtime  ◀── calls ── compiled code ◀┘
+//! ```
+//!
+//! [`build`] compiles a program text, [`Scheme`] is what a [`sched::Runtime`] is made of, [`runtime::run::run`] runs it on
+//! one of its tasks. Any example can include this tree:
+//!
+//! ```ignore
+//! #[path = "scheme/mod.rs"]
+//! mod scheme;
+//! ```
+
+#![allow(unreachable_pub, dead_code, reason = "the tree is shared by examples that each use a part of it")]
+
+pub mod codegen;
+pub mod core;
+pub mod expand;
+mod expand_binding;
+mod expand_body;
+mod expand_control;
+mod expand_expression;
+pub mod fault;
+pub mod frame_table;
+pub mod globals;
+mod keyword;
+pub mod language;
+mod lexer;
+mod literal;
+pub mod machine;
+mod number;
+pub mod object;
+pub mod primitives;
+mod quasiquote;
+mod reader;
+pub mod runtime;
+mod scope;
+pub mod session;
+pub mod stacks;
+pub mod symbols;
+mod syntax;
+mod syntax_error;
+#[cfg(test)]
+mod tests;
+pub mod value;
+
+pub use language::Scheme;
+pub use session::{BuildError, Options, build};
