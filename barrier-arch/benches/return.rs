@@ -5,6 +5,8 @@
 //! takes the next entry of a list on faith (`pos++`), as Go 1.5 had it, but with the list at a fixed
 //! address instead of behind `g`.
 
+mod thread_time;
+
 use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::arch::{asm, naked_asm};
 use std::hint::black_box;
@@ -14,7 +16,8 @@ use barrier_arch::{SizeClass, Spacing, StkbarSlice, arch, patch};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 
-const BYTES: usize = 1 << 16;
+/// Big enough for the default spacing to have 12 records.
+const BYTES: usize = 1 << 22;
 const DEPTH: usize = 12;
 
 /// The blind trampoline's state: the saved addresses and the position.
@@ -44,37 +47,48 @@ enum Kind {
     Blind,
 }
 
-/// Sets up every `step`th of the frames above; the work is the same for all kinds but for the writes
-/// themselves.
+/// Sets up every `step`th of the frames above.
+///
+/// Each kind installs as many barriers: where it is not barriers that are measured, over words that nobody returns
+/// through.
 #[inline(never)]
 fn set_up(bars: &StkbarSlice, kind: Kind, step: usize) {
     let mut fp: *const usize;
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack)) };
-    // SAFETY: nobody runs above; what is left of the last round is not live any more.
-    unsafe { patch::purge(bars) };
-    let mut count = 0;
+    // SAFETY: one thread; what is left of the last round is not live any more.
+    unsafe {
+        patch::purge(bars);
+        POSITION = 0;
+    }
     for i in 0..DEPTH {
-        // SAFETY: the chain has at least DEPTH more frames, whose slots are live.
-        unsafe {
-            fp = *fp as *const usize;
-            let slot = fp.add(1).cast_mut();
-            if i % step != step / 2 {
-                continue;
-            }
-            match kind {
-                Kind::Plain => drop(black_box(slot)),
-                Kind::Stub => patch::install(bars, slot as usize).unwrap(),
-                Kind::Blind => {
-                    SAVED[count] = *slot;
-                    slot.write_volatile(blind as *const () as usize);
-                }
-            }
-            count += 1;
+        // SAFETY: the chain has at least DEPTH more frames.
+        fp = unsafe { *fp as *const usize };
+        if i % step == step / 2 {
+            // SAFETY: the slot of a live frame.
+            unsafe { set_up_frame(bars, kind, i, fp.add(1).cast_mut()) };
         }
     }
     // SAFETY: one thread.
     unsafe { POSITION = 0 };
+}
+
+/// Frame number `count` of them, whose return slot is `slot`.
+unsafe fn set_up_frame(bars: &StkbarSlice, kind: Kind, count: usize, slot: *mut usize) {
+    let nobodys = (bars.base() + 4096 + 16 * count) as *mut usize;
+    // SAFETY: a word far below all frames.
+    unsafe { nobodys.write_volatile(1) };
+    let barrier = if matches!(kind, Kind::Stub) { slot } else { nobodys };
+    // SAFETY: a live slot, or a word that nobody uses.
+    unsafe { patch::install(bars, barrier as usize) }.expect("room for a barrier");
+    if matches!(kind, Kind::Blind) {
+        // SAFETY: one thread; a live slot, whose address the trampoline finds in the list.
+        unsafe {
+            SAVED[POSITION] = *slot;
+            POSITION += 1;
+            slot.write_volatile(blind as *const () as usize);
+        }
+    }
 }
 
 #[inline(never)]
@@ -124,7 +138,10 @@ fn on(bars: &StkbarSlice, work: &mut dyn FnMut(&StkbarSlice)) {
 fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, spacing: Spacing, kind: Kind, step: usize) {
     let bars = stack(spacing);
     group.bench_function(name, |bencher| {
-        on(&bars, &mut |bars| bencher.iter(|| assert_eq!(nest(DEPTH, bars, kind, step), DEPTH)));
+        on(&bars, &mut |bars| {
+            let once = || assert_eq!(nest(DEPTH, bars, kind, step), DEPTH);
+            bencher.iter_custom(|iterations| thread_time::time(iterations, once));
+        });
     });
 }
 

@@ -1,5 +1,7 @@
 //! What a context switch costs, and installing and removing a barrier.
 
+mod thread_time;
+
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::hint::black_box;
 use std::ptr::NonNull;
@@ -44,7 +46,8 @@ fn switches(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(2));
     group.bench_function("there and back", |bencher| {
         // SAFETY: the other stack is prepared, or left by its own switch.
-        bencher.iter(|| unsafe { arch::switch(&raw mut (*pair).own, &raw const (*pair).other) });
+        let there = || unsafe { arch::switch(&raw mut (*pair).own, &raw const (*pair).other) };
+        bencher.iter_custom(|iterations| thread_time::time(iterations, there));
     });
     group.finish();
 }
@@ -60,13 +63,14 @@ fn patching(criterion: &mut Criterion) {
         slots.iter().for_each(|&slot| unsafe { *(slot as *mut usize) = 0x1000 });
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| {
+            let once = || {
                 // SAFETY: as above; the frames are fiction.
                 let installed = slots.iter().filter(|&&slot| unsafe { patch::install(&bars, slot) }.is_ok());
                 assert_eq!(black_box(installed.count()), count);
                 // SAFETY: as above.
-                black_box(unsafe { patch::remove(&bars, slots[0]) })
-            });
+                black_box(unsafe { patch::remove(&bars, slots[0]) });
+            };
+            bencher.iter_custom(|iterations| thread_time::time(iterations, once));
         });
     }
     group.finish();

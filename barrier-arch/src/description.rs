@@ -4,7 +4,7 @@
 //! rules of arm64, and a tool can read another machine's core dump. Code, which exists for the target only,
 //! is in [`crate::arch`].
 //!
-//! | Go's name | pointer | return slot | link register | ABI keeps it at | Go keeps it at | frame record | stack | bytes |
+//! | Go's name | pointer | return slot | link register | ABI keeps it at | Go at | record | stack | bytes |
 //! |---|---|---|---|---|---|---|---|---|
 //! | `386` | 4 | 4 | – | CFA − 4 | CFA − 4 | fp, 8 bytes | 16 | little |
 //! | `amd64` | 8 | 8 | – | CFA − 8 | CFA − 8 | fp, 16 bytes | 16 | little |
@@ -13,8 +13,8 @@
 //! | `arm64` | 8 | 8 | x30 | fp + 8 | sp + 0 | fp, 16 bytes | 16 | little |
 //! | `ppc64` | 8 | 8 | lr | CFA + 16 | sp + 0 | sp, 8 bytes | 16 | both |
 //!
-//! Where the return address of a frame lies ("keeps it at") decides what a barrier overwrites. On machines that push it, it
-//! is at a fixed distance below the CFA. With a link register the *youngest* frame may not have stored it
+//! Where the return address of a frame lies ("keeps it at") decides what a barrier overwrites. On machines
+//! that push it, it is at a fixed distance below the CFA. With a link register the *youngest* frame may not have stored it
 //! yet (so that frame gets no barrier, I7), and older frames keep it where their own prologue put it:
 //! beside the saved frame pointer on both Arms, in the caller's frame on PowerPC, and in the lowest word of
 //! the frame in code that Go's compiler made.

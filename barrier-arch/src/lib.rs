@@ -109,7 +109,7 @@
 //! | module | what |
 //! |---|---|
 //! | the root | [`SizeClass`], [`Stkbar`] and [`StkbarSlice`], [`Spacing`], [`Stub`] and [`is_barrier`] |
-//! | [`patch`] | the only code that changes return slots: install, remove, skip, unwind, move; [`patch::caller_pc`] |
+//! | [`patch`] | all that changes return slots: install, remove, skip, unwind, move; [`patch::caller_pc`] |
 //! | [`arch`] | trampolines, context switch, first entry, recover: for the target only |
 //! | [`description`] | six architectures as data, on every host |
 //! | [`host`] | can return addresses be patched here at all? |
@@ -136,10 +136,10 @@
 //!
 //! | | rule | kept in |
 //! |---|---|---|
-//! | I1 | a stub is in a live return slot exactly if a record with that slot exists, at every instruction | [`patch`] |
+//! | I1 | a stub is in a live return slot exactly if a record has that slot, at all times | [`patch`] |
 //! | I2 | records are ordered by slot address | [`StkbarSlice`], checked by [`patch::install`] |
 //! | I6 | nothing allocates, locks or panics in trampoline, lookup, install and remove | all but [`fatal`] |
-//! | I7 | where no barrier can be, none is installed, and the caller takes the next frame | [`patch::Refused`] |
+//! | I7 | where no barrier can be, none is installed; the caller takes the next frame | [`patch::Refused`] |
 //! | I12 | a task that ends leaves an empty array, and nothing is written to dead frames | [`patch::purge`] |
 //! | I13 | every register survives, and the trampoline leaves by an indirect jump | [`arch`] |
 //! | I15 | a machine that cannot do it is told apart at start, with the reason | [`host`] |

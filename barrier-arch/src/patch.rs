@@ -276,6 +276,7 @@ fn first_at_or_above(bars: &StkbarSlice, position: usize, len: usize, sp: usize)
 /// # Safety
 ///
 /// Runs on the barrier's own stack; its frame is being left, and somebody puts the return address back.
+#[cfg(feature = "unwind")]
 pub(crate) unsafe fn mark_hit(bars: &StkbarSlice, index: usize) {
     bars.set_state(index + 1, bars.len());
 }

@@ -130,8 +130,8 @@ fn a_backtrace_shows_the_frames_it_would_show_without() {
     assert_eq!(seen[0], seen[2]);
 }
 
-/// As when the collector runs in a destructor: barriers are removed and installed anew between two steps of an
-/// exception on its way up.
+/// As when the collector runs in a destructor: barriers are removed and installed anew between two steps of
+/// an exception on its way up.
 #[test]
 fn a_scan_and_a_panic_in_a_drop_while_another_is_under_way() {
     struct PanicsAndCatches<'a>(&'a StkbarSlice, Spacing, &'a Cell<u64>);

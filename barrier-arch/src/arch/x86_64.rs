@@ -116,7 +116,7 @@ unsafe extern "C" fn stack_barrier() {
         ".org 77b + {tails} + 128 * (\\k - 11), 0x90",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
-        ".cfi_escape 0x10, 16, 23",             // as the stubs, but the stub's address is read from the popped slot
+        ".cfi_escape 0x10, 16, 23",             // as the stubs, the stub's address read from the popped slot
         ".cfi_escape 0x77, 0",
         ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
         ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",

@@ -66,7 +66,7 @@ pub const AMD64P32: Architecture = Architecture {
     aliases: &["x32"],
     rust_targets: &["x86_64-unknown-linux-gnux32"],
     pointer_bytes: 4,
-    abi: "System V ABI, AMD64 Architecture Processor Supplement, version 1.0, chapter ILP32 Programming Model",
+    abi: "System V ABI, AMD64 Architecture Processor Supplement, version 1.0, ILP32 chapter",
     ..AMD64
 };
 
