@@ -118,6 +118,35 @@ fn skip_and_max_count_the_caller_as_frame_zero() {
     }
 }
 
+/// An exception crosses the barrier: on the landing pad the popped slot holds whatever the unwinder wrote there, and only
+/// the record, found by slot, still knows. One instruction later the slot is pushed, healed.
+#[test]
+fn on_the_landing_pad_the_record_tells() {
+    const JUNK: usize = 0x1234;
+    for spacing in SPACINGS[1..].iter().copied() {
+        let (stack, registers) = interrupted(spacing, State::Healed);
+        let (sp, slot) = (registers.sp, registers.sp - WORD);
+        let truth = (stack.frames[0].pc, sp);
+        // The one place whose answer does not come from the stack.
+        let from_record =
+            |&pc: &usize| arch::interrupted_return(pc, sp, &stack.bars, |_| Some(JUNK)) == Some(truth);
+        let trampoline = (arch::stub_table()..).take_while(|&pc| arch::is_trampoline(pc));
+        let pads: Vec<usize> = trampoline.filter(from_record).collect();
+        assert_eq!(pads.len(), 1);
+        let (live, pad) = (stack.live(), pads[0]);
+        for (pc, sp, word) in [(pad, sp, JUNK), (pad + 1, slot, truth.0)] {
+            stack.write(slot, word);
+            let start = Registers { pc, sp, ..registers };
+            let given: WalkLive<'_> = Walk::new(&FramePointers, &live).barriers(&stack.bars);
+            for walk in [given, Walk::new(&FramePointers, &live).find_barriers()] {
+                let (frames, walked) = diagnose(&walk, start);
+                assert_eq!(walked, Walked { frames: stack.frames.len(), end: End::Outermost });
+                stack.check(&frames, 0);
+            }
+        }
+    }
+}
+
 proptest! {
     // A case is thousands of walks.
     #![proptest_config(ProptestConfig::with_cases(16))]
