@@ -1,6 +1,6 @@
 //! First scan and re-scan by depth of the stack, with barriers off, exponential and at every frame.
 //!
-//! The frames are 128 bytes with two precise slots, as a compiled function's may be; the stack is simulated, its memory is
+//! The frames are 128 bytes, all of their locals precise slots that hold null; the stack is simulated, its memory is
 //! real. In each cycle the task returns from eight frames and calls as many.
 
 #[path = "../tests/simulated/mod.rs"]

@@ -110,8 +110,8 @@ mod tests {
         for frame in 0..1000 {
             list.add_range(frame * 64, (frame + 1) * 64);
         }
-        assert_eq!(list.ranges_from(0).collect::<Vec<_>>(), [0..64_000]);
-        assert_eq!(list.ranges_from(100).collect::<Vec<_>>(), [100..64_000]);
+        assert!(list.ranges_from(0).eq(core::iter::once(0..64_000)));
+        assert!(list.ranges_from(100).eq(core::iter::once(100..64_000)));
     }
 
     #[test]

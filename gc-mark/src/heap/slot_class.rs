@@ -156,6 +156,14 @@ mod tests {
     }
 
     #[test]
+    fn slots_end_less_than_a_slot_before_their_block_does() {
+        for class in SlotClass::all() {
+            assert_eq!(class.slots_end() % class.bytes(), 0);
+            assert!(class.slots_end() <= BLOCK_BYTES && BLOCK_BYTES - class.slots_end() < class.bytes());
+        }
+    }
+
+    #[test]
     fn the_reciprocal_divides_exactly_at_every_offset_of_every_class() {
         for class in SlotClass::all() {
             for offset in 0..BLOCK_BYTES {

@@ -62,3 +62,35 @@ impl SweepList {
         self.partial.pop()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_makes_everything_unswept_and_nothing_partial() {
+        let mut list = SweepList::new();
+        list.turn(3);
+        list.push_swept(Block(1));
+        list.push_swept(Block(2));
+        list.push_partial(Block(2));
+        list.turn(3);
+        assert_eq!(list.pop_unswept(), None, "the same epoch");
+        list.turn(4);
+        assert_eq!(list.take_partial(), None);
+        assert_eq!(
+            [list.pop_unswept(), list.pop_unswept(), list.pop_unswept()],
+            [Some(Block(2)), Some(Block(1)), None]
+        );
+    }
+
+    #[test]
+    fn a_latecomer_does_not_turn_the_list_back() {
+        let mut list = SweepList::new();
+        list.turn(4);
+        list.push_swept(Block(1));
+        list.push_partial(Block(1));
+        list.turn(3);
+        assert_eq!((list.pop_unswept(), list.take_partial()), (None, Some(Block(1))));
+    }
+}

@@ -1,6 +1,7 @@
 //! The order of a cycle: black allocation, caches that live through it, calls out of turn.
 
 use std::collections::HashSet;
+use std::sync::Barrier;
 
 use gc_mark::heap::{Heap, HeapConfig, MarkSweep, Object};
 
@@ -44,16 +45,26 @@ fn a_conservative_word_never_leads_into_an_object_that_is_not_initialised() {
 
 #[test]
 fn each_object_turns_from_white_once() {
-    let heap = heap_of(64 * MIB);
+    const MARKERS: usize = 3;
+    let heap = heap_of(8 * MIB);
     let mut cache = heap.cache();
-    let cells: Vec<Ref> = (1..=5000).map(|id| make(&heap, &mut cache, id, &[], id).unwrap()).collect();
-    heap.begin_marking();
-    let firsts = |_| cells.iter().filter(|cell| heap.mark(Object(cell.address))).count();
-    let total: usize = std::thread::scope(|scope| {
-        let markers = [0, 1, 2].map(|i| scope.spawn(move || firsts(i)));
-        markers.into_iter().map(|marker| marker.join().unwrap()).sum()
-    });
-    assert_eq!(total, cells.len());
+    let cells: Vec<Ref> = (1..=200_000).map(|id| make(&heap, &mut cache, id, &[], 16).unwrap()).collect();
+    let start = Barrier::new(MARKERS);
+    let mark_all = || {
+        start.wait();
+        cells.iter().filter(|cell| heap.mark(Object(cell.address))).count()
+    };
+    for _ in 0..20 {
+        heap.begin_marking();
+        let total: usize = std::thread::scope(|scope| {
+            let markers = [(); MARKERS].map(|()| scope.spawn(mark_all));
+            markers.into_iter().map(|marker| marker.join().unwrap()).sum()
+        });
+        assert_eq!(total, cells.len());
+        heap.end_marking();
+        heap.sweep();
+        assert_eq!(allocated(&heap).len(), cells.len());
+    }
 }
 
 #[test]
@@ -138,6 +149,18 @@ fn a_collection_is_due_at_the_goal_and_not_before_the_last_one_is_swept() {
     assert_eq!(heap.stats().cycles, 3);
     let total = heap.stats().total_allocated_bytes as usize;
     assert!(total.abs_diff(live.len() * 1024) <= 4 * slack, "{total}");
+}
+
+#[test]
+fn what_is_allocated_before_the_sweep_does_not_make_another_collection_due() {
+    let heap = heap_of(64 * MIB);
+    let mut cache = heap.cache();
+    heap.begin_marking();
+    heap.end_marking();
+    (1..=8).for_each(|id| drop(make(&heap, &mut cache, id, &[], MIB)));
+    assert!(heap.allocated_bytes() >= heap.goal_bytes() && !heap.wants_collection());
+    heap.sweep();
+    assert!(heap.wants_collection());
 }
 
 #[test]

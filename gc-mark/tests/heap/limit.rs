@@ -75,12 +75,14 @@ fn a_full_heap_recovers_through_the_cache_that_met_the_limit() {
 #[test]
 fn the_limit_sweeps_what_is_unswept_before_it_refuses() {
     let heap = heap_of(8 * BLOCK);
-    fill(&heap, 48);
-    heap.begin_marking();
-    heap.end_marking();
-    // Nobody has called `sweep`, and everything is garbage of another class.
-    assert_eq!(fill(&heap, 8 * BLOCK).len(), 1);
-    heap.sweep();
+    // Nobody calls `sweep`, and everything is garbage of another class.
+    for (garbage, wanted, count) in [(48, 8 * BLOCK, 1), (64, 1024, 512), (8 * BLOCK, 32, 16_384)] {
+        fill(&heap, garbage);
+        heap.begin_marking();
+        heap.end_marking();
+        assert_eq!(fill(&heap, wanted).len(), count);
+        free_all(&heap);
+    }
 }
 
 #[test]

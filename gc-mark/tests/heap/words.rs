@@ -54,6 +54,18 @@ fn object_at_finds_what_is_allocated_and_nothing_else() {
 }
 
 #[test]
+fn blocks_forget_what_they_were() {
+    let heap = heap_of(BLOCKS * BLOCK);
+    let large = make(&heap, &mut heap.cache(), 1, &[], 5 * BLOCK).unwrap();
+    for bytes in [32, 3 * BLOCK, 40_000, 500] {
+        collect(&heap, &[]);
+        let next = make(&heap, &mut heap.cache(), 2, &[], bytes).unwrap();
+        assert_eq!(next.address, large.address, "the test wants them in the same place");
+        check_every_address(&heap, large.address);
+    }
+}
+
+#[test]
 fn words_far_from_the_arena_are_no_objects() {
     let heap = heap_of(BLOCK);
     let cell = make(&heap, &mut heap.cache(), 1, &[], 16).unwrap();
