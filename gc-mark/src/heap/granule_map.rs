@@ -110,6 +110,18 @@ mod tests {
     }
 
     #[test]
+    fn of_threads_that_set_the_same_bits_each_bit_tells_one() {
+        const BLOCKS: usize = 1024; // Enough to keep each thread busy for longer than another takes to start.
+        let map = GranuleMap::new(BLOCKS).unwrap();
+        let set_all = || (0..BLOCKS * BLOCK_BYTES).step_by(GRANULE).filter(|&offset| map.set(offset)).count();
+        let total: usize = std::thread::scope(|scope| {
+            let threads = [(); 3].map(|()| scope.spawn(set_all));
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(total, BLOCKS * BLOCK_BYTES / GRANULE);
+    }
+
+    #[test]
     fn outside_of_the_arena_nothing_is_set() {
         let map = GranuleMap::new(1).unwrap();
         for offset in [BLOCK_BYTES, usize::MAX] {

@@ -48,7 +48,7 @@ fn each_object_turns_from_white_once() {
     const MARKERS: usize = 3;
     let heap = heap_of(8 * MIB);
     let mut cache = heap.cache();
-    let cells: Vec<Ref> = (1..=200_000).map(|id| make(&heap, &mut cache, id, &[], 16).unwrap()).collect();
+    let cells: Vec<Ref> = (1..=20_000).map(|id| make(&heap, &mut cache, id, &[], 16).unwrap()).collect();
     let start = Barrier::new(MARKERS);
     let mark_all = || {
         start.wait();
