@@ -208,7 +208,7 @@ fn a_backtrace_goes_on_where_each_of_nested_stacks_was_resumed() {
         let (inner, around) = (TestStack::new(1 << 20, spacing), TestStack::new(1 << 20, spacing));
         let text = outer(&inner, &around, spacing);
         let position = |name: &str| text.find(name).unwrap_or_else(|| panic!("{name} is missing: {text}"));
-        let order = ["::innermost\n", "::middle\n", "::outer\n", "_was_resumed\n"].map(position);
+        let order = ["innermost\n", "middle\n", "outer\n", "_was_resumed\n"].map(position);
         assert!(order.is_sorted(), "{text}");
         assert_eq!(text.matches("stack_base").count(), 2, "{text}");
     }
@@ -235,13 +235,13 @@ extern "C" fn generate(argument: usize) -> ! {
 #[test]
 fn the_parent_is_whoever_resumed_last() {
     #[inline(never)]
-    fn here(generator: *mut Generator) {
+    fn from_the_left(generator: *mut Generator) {
         // SAFETY: the generator's stack is parked or prepared.
         unsafe { arch::switch(&raw mut (*generator).caller, &raw const (*generator).own) };
         black_box(());
     }
     #[inline(never)]
-    fn there(generator: *mut Generator) {
+    fn from_the_right(generator: *mut Generator) {
         // SAFETY: as above.
         unsafe { arch::switch(&raw mut (*generator).caller, &raw const (*generator).own) };
         black_box((generator, 1));
@@ -262,12 +262,15 @@ fn the_parent_is_whoever_resumed_last() {
             (*generator).text.clone()
         }
     };
-    let from_here = text(here, true);
-    assert!(from_here.contains("::here") && !from_here.contains("::there"), "{from_here}");
-    let from_there = text(there, true);
-    assert!(from_there.contains("::there") && !from_there.contains("::here"), "{from_there}");
-    let from_nowhere = text(here, false);
-    assert!(from_nowhere.contains("generate") && !from_nowhere.contains("::here"), "{from_nowhere}");
+    let from_here = text(from_the_left, true);
+    assert!(from_here.contains("from_the_left\n") && !from_here.contains("from_the_right\n"), "{from_here}");
+    let from_there = text(from_the_right, true);
+    assert!(
+        from_there.contains("from_the_right\n") && !from_there.contains("from_the_left\n"),
+        "{from_there}"
+    );
+    let from_nowhere = text(from_the_left, false);
+    assert!(from_nowhere.contains("generate") && !from_nowhere.contains("from_the_left\n"), "{from_nowhere}");
 }
 
 extern "C" fn double(x: usize) -> usize {
