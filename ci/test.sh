@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Every test of the workspace: unit, integration and doc tests, the Scheme's programs, the examples' own tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Tests that crash should say which one they were: the collector's stop with a signal, not with a panic.
+cargo test --workspace --lib --bins --tests --examples
+cargo test --workspace --doc

@@ -1,0 +1,153 @@
+//! One measurement: the Scheme program at one depth, with or without barriers, for some seconds.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use barrier_arch::Spacing;
+use sched::{CycleStats, PooledStacks, Runtime};
+use serde::Serialize;
+use stack_alloc::GuardPages;
+
+use crate::scheme::primitives::Primitive;
+use crate::scheme::runtime::run::run;
+use crate::scheme::stacks::{WithRedZone, stack_bytes};
+use crate::scheme::value::Value;
+use crate::scheme::{Options, Scheme, build};
+use crate::statistics::{max, median, percentile};
+
+const PROGRAM: &str = include_str!("workload.scm");
+/// A stack for whatever the leaf does below the depth that is asked for.
+const ROOM_FOR_THE_LEAF: usize = 1 << 20;
+
+/// What the program's two questions are answered from. One measurement runs at a time.
+static WANTED_BYTES: AtomicUsize = AtomicUsize::new(0);
+static AT_THE_BOTTOM: AtomicBool = AtomicBool::new(false);
+static GOES_ON: AtomicBool = AtomicBool::new(true);
+
+/// What to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Depth of the recursion, in bytes of stack.
+    pub stack_bytes: usize,
+    /// Where barriers go.
+    pub spacing: Spacing,
+    /// How long the leaf works.
+    pub time: Duration,
+    /// OS threads that run tasks.
+    pub workers: usize,
+}
+
+/// What was measured. Times in nanoseconds unless the name says otherwise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Depth of the recursion.
+    pub stack_bytes: usize,
+    /// `off`, `on`, `every-frame`.
+    pub barriers: &'static str,
+    /// Cycles that began and ended while the leaf worked.
+    pub cycles: usize,
+    /// Mark-termination pauses.
+    pub pause_median_ns: u64,
+    /// Mark-termination pauses.
+    pub pause_p99_ns: u64,
+    /// Mark-termination pauses.
+    pub pause_max_ns: u64,
+    /// First scans of all stacks, beside the program but for the stack that is being scanned.
+    pub first_scan_median_ns: u64,
+    /// Longest time that the deep task itself was held, first scan included.
+    pub stall_max_ns: u64,
+    /// Bytes of stack scanned in the pause.
+    pub rescanned_bytes_median: u64,
+    /// Leaf operations done.
+    pub work_items: u64,
+    /// From spawn to join.
+    pub total_ms: u64,
+    /// How long the leaf worked.
+    pub work_ms: u64,
+}
+
+impl Case {
+    /// What the row is called.
+    pub fn barriers(&self) -> &'static str {
+        match self.spacing {
+            Spacing::Off => "off",
+            Spacing::Exponential { .. } => "on",
+            Spacing::EveryFrame => "every-frame",
+        }
+    }
+
+    /// Runs the program and takes the figures.
+    pub fn measure(&self) -> Result<Row, Box<dyn Error>> {
+        WANTED_BYTES.store(self.stack_bytes, Ordering::Relaxed);
+        AT_THE_BOTTOM.store(false, Ordering::Relaxed);
+        GOES_ON.store(true, Ordering::Relaxed);
+        let runtime = self.runtime()?;
+        let started = Instant::now();
+        let task = runtime.spawn(run)?;
+        while !AT_THE_BOTTOM.load(Ordering::Acquire) && !task.is_finished() {
+            thread::sleep(Duration::from_micros(200));
+        }
+        let working = Instant::now();
+        // What ran on the way down does not count, nor does the cycle that runs now.
+        let before = runtime.take_cycles().last().map_or(0, |cycle| cycle.number) + 1;
+        thread::sleep(self.time);
+        let cycles: Vec<_> = runtime.cycles().into_iter().filter(|cycle| cycle.number > before).collect();
+        let stall = task.task().longest_stall_ns();
+        let work = working.elapsed();
+        GOES_ON.store(false, Ordering::Relaxed);
+        let items = task.join()??;
+        let total = started.elapsed();
+        Ok(self.row(&cycles, stall, items.parse()?, work, total))
+    }
+
+    fn row(&self, cycles: &[CycleStats], stall: u64, work_items: u64, work: Duration, total: Duration) -> Row {
+        let ns = |of: fn(&CycleStats) -> Duration| cycles.iter().map(|c| of(c).as_nanos() as u64).collect::<Vec<_>>();
+        let pauses = ns(|cycle| cycle.pause);
+        let bytes: Vec<_> = cycles.iter().map(|cycle| cycle.re_scan.bytes as u64).collect();
+        Row {
+            stack_bytes: self.stack_bytes,
+            barriers: self.barriers(),
+            cycles: cycles.len(),
+            pause_median_ns: median(&pauses),
+            pause_p99_ns: percentile(&pauses, 99),
+            pause_max_ns: max(&pauses),
+            first_scan_median_ns: median(&ns(|cycle| cycle.first_scan)),
+            stall_max_ns: stall,
+            rescanned_bytes_median: median(&bytes),
+            work_items,
+            total_ms: total.as_millis() as u64,
+            work_ms: work.as_millis() as u64,
+        }
+    }
+
+    fn runtime(&self) -> Result<Runtime<Scheme>, Box<dyn Error>> {
+        let usable = self.stack_bytes + ROOM_FOR_THE_LEAF;
+        let mut size = stack_bytes(usable).ok_or("the depth is too large for a stack")?;
+        if self.spacing == Spacing::EveryFrame {
+            size *= 2; // half of it is records
+        }
+        let scheme = build("workload.scm", PROGRAM, Options { primitives: questions(), ..Options::default() })?;
+        let stacks = WithRedZone::new(PooledStacks::new(self.spacing, GuardPages::Off), usable);
+        let phases = Arc::clone(&scheme.phases());
+        let builder = Runtime::builder(scheme).phases(phases).stacks(stacks).stack_bytes(size);
+        Ok(builder.workers(self.workers).spacing(self.spacing).start()?)
+    }
+}
+
+/// What the program asks us.
+fn questions() -> Vec<Primitive> {
+    vec![
+        Primitive::none("deep-enough?", |machine| {
+            let here = 0_u8;
+            let used = machine.current().stack_bounds().end - (&raw const here) as usize;
+            Ok(Value::boolean(used >= WANTED_BYTES.load(Ordering::Relaxed)))
+        }),
+        Primitive::none("work-goes-on?", |_| {
+            AT_THE_BOTTOM.store(true, Ordering::Release);
+            Ok(Value::boolean(GOES_ON.load(Ordering::Relaxed)))
+        }),
+    ]
+}
