@@ -1,0 +1,119 @@
+//! Constants: objects that are made while the program is compiled and live as long as it does.
+
+use std::sync::atomic::Ordering;
+
+use super::unit::CompileError;
+use crate::scheme::core::Datum;
+use crate::scheme::machine::{AllocCache, Heap};
+use crate::scheme::object::{Arity, Header, Kind, ObjectRef, bytes_of};
+use crate::scheme::symbols::Symbols;
+use crate::scheme::value::Value;
+
+/// Makes constants and keeps them alive. Nothing is collected while it works: no program runs yet.
+#[derive(Debug)]
+pub struct Constants {
+    heap: Heap,
+    cache: AllocCache,
+    roots: Vec<Value>,
+    symbols: Symbols,
+}
+
+impl Constants {
+    /// In a heap that nobody uses yet.
+    pub fn new(heap: Heap) -> Constants {
+        let cache = heap.cache();
+        Constants { heap, cache, roots: Vec::new(), symbols: Symbols::default() }
+    }
+
+    /// Hands out the heap, the roots and the symbols.
+    pub fn into_parts(self) -> (Heap, Vec<Value>, Symbols) {
+        (self.heap, self.roots, self.symbols)
+    }
+
+    /// The value of a literal; a root for ever if it is an object.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] when the heap limit is too small for the program's constants.
+    pub fn datum(&mut self, datum: &Datum) -> Result<Value, CompileError> {
+        Ok(match datum {
+            Datum::Fixnum(n) => {
+                Value::fixnum(*n).ok_or_else(|| CompileError::backend("fixnum out of range"))?
+            }
+            Datum::Flonum(x) => self.object(Header::plain(Kind::Flonum), &[x.to_bits()])?,
+            Datum::Bool(b) => Value::boolean(*b),
+            Datum::Char(c) => Value::character(*c),
+            Datum::String(text) => self.string(text)?,
+            Datum::Symbol(name) => self.symbol(name)?,
+            Datum::Nil => Value::NIL,
+            Datum::Unspecified => Value::UNSPECIFIED,
+            Datum::Pair(_) => self.list(datum)?,
+            Datum::Vector(elements) => {
+                let words: Result<Vec<u64>, _> = elements.iter().map(|d| Ok(self.datum(d)?.0)).collect();
+                self.object(Header::with_length(Kind::Vector, elements.len()), &words?)?
+            }
+        })
+    }
+
+    /// The symbol of that name.
+    pub fn symbol(&mut self, name: &str) -> Result<Value, CompileError> {
+        if let Some(symbol) = self.symbols.find(name) {
+            return Ok(symbol);
+        }
+        let words: Vec<u64> = name.as_bytes().chunks(8).map(word_of_bytes).collect();
+        let symbol = self.object(Header::with_length(Kind::Symbol, name.len()), &words)?;
+        Ok(self.symbols.add(name, symbol))
+    }
+
+    /// A closure without captured values. Its code address is filled in when it is known.
+    pub fn closure(&mut self, arity: Arity) -> Result<ObjectRef, CompileError> {
+        let closure = self.object(Header::closure(arity, 0), &[0])?;
+        // SAFETY: the object that was just made, and is a root.
+        Ok(unsafe { ObjectRef::at(closure.0 as usize) })
+    }
+
+    /// Pairs are followed along the spine without recursion.
+    fn list(&mut self, datum: &Datum) -> Result<Value, CompileError> {
+        let mut items = Vec::new();
+        let mut rest = datum;
+        while let Datum::Pair(pair) = rest {
+            items.push(self.datum(&pair.0)?);
+            rest = &pair.1;
+        }
+        let end = self.datum(rest)?;
+        items
+            .into_iter()
+            .rev()
+            .try_fold(end, |rest, item| self.object(Header::plain(Kind::Pair), &[item.0, rest.0]))
+    }
+
+    fn string(&mut self, text: &str) -> Result<Value, CompileError> {
+        let codes: Vec<u32> = text.chars().map(u32::from).collect();
+        let words: Vec<u64> = codes.chunks(2).map(word_of_codes).collect();
+        self.object(Header::with_length(Kind::String, codes.len()), &words)
+    }
+
+    fn object(&mut self, header: Header, words: &[u64]) -> Result<Value, CompileError> {
+        let bytes = bytes_of(words.len());
+        let memory = self.heap.alloc(&mut self.cache, bytes).map_err(CompileError::backend)?;
+        // SAFETY: fresh memory of that size, initialised here before anybody sees it.
+        let object = unsafe { ObjectRef::at(memory.as_ptr() as usize) };
+        for (i, word) in std::iter::once(&header.0).chain(words).enumerate() {
+            object.word(i).store(*word, Ordering::Relaxed);
+        }
+        self.roots.push(object.value());
+        Ok(object.value())
+    }
+}
+
+fn word_of_bytes(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_ne_bytes(word)
+}
+
+fn word_of_codes(codes: &[u32]) -> u64 {
+    let second = codes.get(1).copied().unwrap_or(0);
+    // The first character lies at the lower address.
+    u64::from(codes[0]) | u64::from(second) << 32
+}

@@ -1,0 +1,140 @@
+//! The runtime's entry points that compiled code calls by itself. Each takes the task first.
+
+use cranelift_codegen::ir::{AbiParam, Signature, types::I64};
+use cranelift_codegen::isa::CallConv;
+
+use crate::scheme::runtime::{allocate, arithmetic, calls, check};
+
+/// A runtime entry point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Helper {
+    /// `(task, closure, count, a0 … a3)`: the stack limit was reached: a safepoint, or the end.
+    StackCheck,
+    /// `(task, count | required << 32, a0 … a3) -> list` of the arguments behind the required ones.
+    Rest,
+    /// `(task, count, a0 … a3) -> count`: spreads `apply`'s arguments over the task's registers.
+    Apply,
+    /// `(task, callee, count)`: does not return.
+    CallError,
+    /// `(task, number of the global)`: does not return.
+    Unbound,
+    /// `(task, name symbol)`: does not return.
+    Unassigned,
+    /// `(task, header, code) -> closure` whose captured values are still to be stored.
+    Closure,
+    /// `(task, value) -> box`.
+    Box,
+    /// `(task, value)`: the write barrier's slow path.
+    Shade,
+    /// `(task, a, b) -> sum`.
+    Add,
+    /// `(task, a, b) -> difference`.
+    Subtract,
+    /// `(task, a, b) -> product`.
+    Multiply,
+    /// `(task, a, b) -> boolean`.
+    Equal,
+    /// `(task, a, b) -> boolean`.
+    Less,
+    /// `(task, a, b) -> boolean`.
+    Greater,
+    /// `(task, a, b) -> boolean`.
+    LessOrEqual,
+    /// `(task, a, b) -> boolean`.
+    GreaterOrEqual,
+}
+
+impl Helper {
+    /// All of them.
+    pub const ALL: [Helper; 17] = [
+        Helper::StackCheck,
+        Helper::Rest,
+        Helper::Apply,
+        Helper::CallError,
+        Helper::Unbound,
+        Helper::Unassigned,
+        Helper::Closure,
+        Helper::Box,
+        Helper::Shade,
+        Helper::Add,
+        Helper::Subtract,
+        Helper::Multiply,
+        Helper::Equal,
+        Helper::Less,
+        Helper::Greater,
+        Helper::LessOrEqual,
+        Helper::GreaterOrEqual,
+    ];
+
+    /// The name it is imported under.
+    pub fn symbol(self) -> String {
+        format!("helper:{self:?}")
+    }
+
+    /// Where its code is.
+    pub fn address(self) -> *const u8 {
+        match self {
+            Helper::StackCheck => check::stack_check as *const u8,
+            Helper::Rest => calls::rest as *const u8,
+            Helper::Apply => calls::apply as *const u8,
+            Helper::CallError => calls::call_error as *const u8,
+            Helper::Unbound => calls::unbound as *const u8,
+            Helper::Unassigned => calls::unassigned as *const u8,
+            Helper::Closure => allocate::closure as *const u8,
+            Helper::Box => allocate::new_box as *const u8,
+            Helper::Shade => allocate::shade as *const u8,
+            Helper::Add => arithmetic::add as *const u8,
+            Helper::Subtract => arithmetic::subtract as *const u8,
+            Helper::Multiply => arithmetic::multiply as *const u8,
+            Helper::Equal => arithmetic::equal as *const u8,
+            Helper::Less => arithmetic::less as *const u8,
+            Helper::Greater => arithmetic::greater as *const u8,
+            Helper::LessOrEqual => arithmetic::less_or_equal as *const u8,
+            Helper::GreaterOrEqual => arithmetic::greater_or_equal as *const u8,
+        }
+    }
+
+    /// Number of words it takes, the task included.
+    fn parameters(self) -> usize {
+        match self {
+            Helper::StackCheck => 7,
+            Helper::Rest | Helper::Apply => 6,
+            Helper::Unbound | Helper::Unassigned | Helper::Box | Helper::Shade => 2,
+            _ => 3,
+        }
+    }
+
+    /// Does it return a word?
+    fn returns(self) -> bool {
+        !matches!(
+            self,
+            Helper::StackCheck | Helper::CallError | Helper::Unbound | Helper::Unassigned | Helper::Shade
+        )
+    }
+
+    /// Its C signature.
+    pub fn signature(self) -> Signature {
+        c_signature(self.parameters(), self.returns())
+    }
+}
+
+/// The signature of a C function of so many words.
+pub fn c_signature(parameters: usize, returns: bool) -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend((0..parameters).map(|_| AbiParam::new(I64)));
+    signature.returns.extend(returns.then(|| AbiParam::new(I64)));
+    signature
+}
+
+/// The signature of every compiled procedure: closure, argument count, first four arguments; one result.
+///
+/// There never are stack arguments: a tail call with more of them would move the return address.
+pub fn scheme_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend((0..2 + REGISTER_ARGUMENTS).map(|_| AbiParam::new(I64)));
+    signature.returns.push(AbiParam::new(I64));
+    signature
+}
+
+/// How many arguments are passed in registers.
+pub const REGISTER_ARGUMENTS: usize = 4;

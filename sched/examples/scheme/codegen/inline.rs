@@ -1,0 +1,115 @@
+//! Primitives that are emitted in line, with a call of the real one where the quick way does not apply: it raises
+//! the error, or knows about flonums.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, Block, InstBuilder};
+
+use super::function::FunctionCompiler;
+use super::helper::Helper;
+use super::test::Question;
+use crate::scheme::object::{Kind, LENGTH_SHIFT};
+use crate::scheme::value::Value;
+
+impl FunctionCompiler<'_, '_> {
+    /// The value of primitive `name`, or `None` if it has to be called.
+    pub(super) fn inline(&mut self, name: &str, values: &[ir::Value]) -> Option<ir::Value> {
+        if let Some(question) = Question::of(name, values.len()) {
+            return Some(self.answer(question, values));
+        }
+        match (name, values.len()) {
+            ("+" | "-" | "*", 2..) => {
+                let pairwise = |this: &mut Self, a, b| this.arithmetic(name, a, b);
+                let (first, rest) = values.split_first()?;
+                Some(rest.iter().fold(*first, |sum, value| pairwise(self, sum, *value)))
+            }
+            ("car", 1) => Some(self.field_of_pair("car", values[0], 8)),
+            ("cdr", 1) => Some(self.field_of_pair("cdr", values[0], 16)),
+            ("vector-ref", 2) => Some(self.vector_ref(values)),
+            _ => None,
+        }
+    }
+
+    /// A question's answer as a boolean.
+    fn answer(&mut self, question: Question, values: &[ir::Value]) -> ir::Value {
+        let (yes, no, join) =
+            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+        self.ask(question, values, yes, no);
+        for (block, answer) in [(yes, Value::TRUE), (no, Value::FALSE)] {
+            self.builder.switch_to_block(block);
+            let answer = self.constant(answer);
+            self.jump(join, &[answer]);
+        }
+        self.builder.switch_to_block(join);
+        self.block_value(join)
+    }
+
+    /// Fixnum arithmetic on tagged words: `2a+1 + 2b+1 - 1`, `2a+1 - (2b+1) + 1`, `(2a) · b + 1`.
+    fn arithmetic(&mut self, name: &str, a: ir::Value, b: ir::Value) -> ir::Value {
+        let (fast, slow, join) =
+            (self.builder.create_block(), self.cold_block(), self.builder.create_block());
+        self.branch_if_fixnums(&[a, b], fast, slow);
+        self.builder.switch_to_block(fast);
+        let (result, overflow, helper) = match name {
+            "+" => {
+                let untagged = self.builder.ins().band_imm_s(b, -2);
+                let (sum, overflow) = self.builder.ins().sadd_overflow(a, untagged);
+                (sum, overflow, Helper::Add)
+            }
+            "-" => {
+                let untagged = self.builder.ins().band_imm_s(b, -2);
+                let (difference, overflow) = self.builder.ins().ssub_overflow(a, untagged);
+                (difference, overflow, Helper::Subtract)
+            }
+            _ => {
+                let twice = self.builder.ins().band_imm_s(a, -2);
+                let factor = self.builder.ins().sshr_imm_u(b, 1);
+                let (product, overflow) = self.builder.ins().smul_overflow(twice, factor);
+                (self.builder.ins().bor_imm_s(product, 1), overflow, Helper::Multiply)
+            }
+        };
+        self.branch(overflow, (slow, &[]), (join, &[result]));
+        self.builder.switch_to_block(slow);
+        let general = self.call_helper_value(helper, &[a, b]);
+        self.jump(join, &[general]);
+        self.builder.switch_to_block(join);
+        self.block_value(join)
+    }
+
+    fn field_of_pair(&mut self, name: &str, pair: ir::Value, offset: usize) -> ir::Value {
+        let (good, bad) = (self.builder.create_block(), self.cold_block());
+        self.branch_on_kind(pair, Kind::Pair, good, bad);
+        self.refuse(bad, name, &[pair]);
+        self.builder.switch_to_block(good);
+        self.load_value(pair, offset)
+    }
+
+    fn vector_ref(&mut self, values: &[ir::Value]) -> ir::Value {
+        let (vector, index) = (values[0], values[1]);
+        let (is_vector, in_range, good) =
+            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+        let bad = self.cold_block();
+        self.branch_on_kind(vector, Kind::Vector, is_vector, bad);
+        self.builder.switch_to_block(is_vector);
+        self.branch_if_fixnums(&[index], in_range, bad);
+        self.builder.switch_to_block(in_range);
+        let header = self.load(vector, 0);
+        let length = self.builder.ins().ushr_imm_u(header, i64::from(LENGTH_SHIFT));
+        let number = self.builder.ins().sshr_imm_u(index, 1);
+        let inside = self.builder.ins().icmp(IntCC::UnsignedLessThan, number, length);
+        self.branch(inside, (good, &[]), (bad, &[]));
+        self.refuse(bad, "vector-ref", values);
+        self.builder.switch_to_block(good);
+        let offset = self.builder.ins().ishl_imm_u(number, 3);
+        let address = self.builder.ins().iadd(vector, offset);
+        self.load_value(address, 8)
+    }
+
+    /// Lets the real primitive say what is wrong. It does not return; if it did, the trap would stop us.
+    fn refuse(&mut self, block: Block, name: &str, values: &[ir::Value]) {
+        self.builder.switch_to_block(block);
+        if let Some(number) = self.unit.primitive_named(name) {
+            self.call_primitive(number, values);
+        }
+        self.never();
+    }
+}

@@ -1,0 +1,56 @@
+//! The target: this machine, with the settings that barriers and precise roots need.
+
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::default_libcall_names;
+
+use super::helper::Helper;
+use super::unit::CompileError;
+use crate::scheme::primitives::Primitive;
+
+/// Address space for code. Reserved, not used up; one arena, so that calls between functions are near.
+const CODE_BYTES: usize = 256 << 20;
+
+const SETTINGS: [(&str, &str); 8] = [
+    // Nobody but us calls this code, and it is never moved.
+    ("is_pic", "false"),
+    ("use_colocated_libcalls", "false"),
+    // The walk follows frame pointers.
+    ("preserve_frame_pointers", "true"),
+    ("unwind_info", "true"),
+    // r15 is the task.
+    ("enable_pinned_reg", "true"),
+    ("opt_level", "speed"),
+    // Prologues check the limit; no frame comes near the red zone.
+    ("enable_probestack", "false"),
+    ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+];
+
+fn isa() -> Result<OwnedTargetIsa, CompileError> {
+    let mut flags = settings::builder();
+    for (name, value) in SETTINGS {
+        flags.set(name, value).map_err(CompileError::backend)?;
+    }
+    let host = cranelift_native::builder().map_err(CompileError::backend)?;
+    host.finish(settings::Flags::new(flags)).map_err(CompileError::backend)
+}
+
+/// An empty module that knows the runtime's functions.
+pub fn module(primitives: &[Primitive]) -> Result<JITModule, CompileError> {
+    let mut builder = JITBuilder::with_isa(isa()?, default_libcall_names());
+    let arena = ArenaMemoryProvider::new_with_size(CODE_BYTES).map_err(CompileError::backend)?;
+    builder.memory_provider(Box::new(arena));
+    for helper in Helper::ALL {
+        builder.symbol(helper.symbol(), helper.address());
+    }
+    for primitive in primitives {
+        builder.symbol(import_name(primitive), primitive.code as *const u8);
+    }
+    Ok(JITModule::new(builder))
+}
+
+/// The name under which compiled code imports a primitive.
+pub fn import_name(primitive: &Primitive) -> String {
+    format!("primitive:{}", primitive.name)
+}

@@ -1,0 +1,45 @@
+//! From core programs to machine code, with Cranelift.
+//!
+//! # Calling convention
+//!
+//! ```text
+//!   tail convention    (closure, argument count, a0, a1, a2, a3) -> result        all in registers
+//!   arguments 4 …      in the task's buffer; the callee reads them before its first safepoint can end
+//!   r15                address of the task that runs (the pinned register)
+//! ```
+//!
+//! The caller checks that the callee is a procedure and takes that many arguments, so that the error names the
+//! call. Prologues check the stack limit, which is also the safepoint poll: every loop is a call.
+//!
+//! # What makes frames precise, and lets barriers bound the re-scan over them (I4, I5)
+//!
+//! Every SSA value that can be a reference is declared to need a stack map: across a call it lies in a slot of its own
+//! frame. No pointer to a frame is ever passed on, results come in one register, stores into the heap have the
+//! write barrier. Stacks do not move: optimised code may keep the address of a stack slot in a
+//! callee-saved register across a call, which a copied stack would have to adjust.
+//!
+//! Code that Rust enters saves Rust's callee-saved registers in a frame that no map describes. Whoever enters must
+//! not hold a value across the call; the driver does not.
+//!
+//! # Files
+//!
+//! `scope` looks at variables, `unit` holds what all functions share, `function` is one function on its way;
+//! `expression`, `binding`, `call`, `test` and `inline` each emit their forms; `glue` makes the code that has no source.
+
+mod binding;
+mod call;
+mod constant;
+mod expression;
+mod function;
+mod glue;
+mod helper;
+mod inline;
+mod isa;
+mod scope;
+mod test;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+pub use helper::REGISTER_ARGUMENTS;
+pub use unit::{CompileError, Compiler, Image};

@@ -1,0 +1,146 @@
+//! Conditions: branch straight from a comparison, without making a boolean first.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, Block, InstBuilder};
+
+use super::function::{Emitted, FunctionCompiler};
+use super::helper::Helper;
+use super::unit::Binding;
+use crate::scheme::core::{Datum, Expr, ExprKind};
+use crate::scheme::object::Kind;
+use crate::scheme::value::Value;
+
+/// A primitive that is a question about its arguments, answered in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `eq?`.
+    Same,
+    /// Is it this constant? `not`, `null?`.
+    Is(Value),
+    /// `pair?`.
+    Pair,
+    /// A comparison of two numbers: in line for fixnums, else the helper's answer.
+    Compare(IntCC, Helper),
+    /// `zero?`.
+    Zero,
+}
+
+impl Question {
+    /// The question that a primitive asks of so many arguments.
+    pub fn of(name: &str, count: usize) -> Option<Question> {
+        Some(match (name, count) {
+            ("eq?", 2) => Question::Same,
+            ("not", 1) => Question::Is(Value::FALSE),
+            ("null?", 1) => Question::Is(Value::NIL),
+            ("pair?", 1) => Question::Pair,
+            ("=", 2) => Question::Compare(IntCC::Equal, Helper::Equal),
+            ("<", 2) => Question::Compare(IntCC::SignedLessThan, Helper::Less),
+            (">", 2) => Question::Compare(IntCC::SignedGreaterThan, Helper::Greater),
+            ("<=", 2) => Question::Compare(IntCC::SignedLessThanOrEqual, Helper::LessOrEqual),
+            (">=", 2) => Question::Compare(IntCC::SignedGreaterThanOrEqual, Helper::GreaterOrEqual),
+            ("zero?", 1) => Question::Zero,
+            _ => return None,
+        })
+    }
+}
+
+impl FunctionCompiler<'_, '_> {
+    /// Goes to `yes` if `e` is true, else to `no`. Both blocks are the caller's to fill.
+    pub(super) fn test(&mut self, e: &Expr, yes: Block, no: Block) -> Emitted<()> {
+        self.at(e.span);
+        match &e.kind {
+            ExprKind::Const(datum) => {
+                self.jump(if *datum == Datum::Bool(false) { no } else { yes }, &[]);
+                Ok(())
+            }
+            ExprKind::If(condition, then, otherwise) => {
+                self.test_conditional(condition, [then, otherwise], yes, no)
+            }
+            ExprKind::Let(bindings, body) => {
+                self.bind_let(bindings)?;
+                self.test(body, yes, no)
+            }
+            ExprKind::Call(callee, args) => self.test_call(e, callee, args, yes, no),
+            _ => self.test_value(e, yes, no),
+        }
+    }
+
+    fn test_value(&mut self, e: &Expr, yes: Block, no: Block) -> Emitted<()> {
+        let value = self.value(e)?;
+        self.branch_if(IntCC::NotEqual, value, Value::FALSE.0 as i64, yes, no);
+        Ok(())
+    }
+
+    fn test_conditional(&mut self, condition: &Expr, arms: [&Expr; 2], yes: Block, no: Block) -> Emitted<()> {
+        let blocks = [self.builder.create_block(), self.builder.create_block()];
+        self.test(condition, blocks[0], blocks[1])?;
+        for (block, arm) in blocks.into_iter().zip(arms) {
+            self.builder.switch_to_block(block);
+            self.test(arm, yes, no)?;
+        }
+        Ok(())
+    }
+
+    fn test_call(&mut self, e: &Expr, callee: &Expr, args: &[Expr], yes: Block, no: Block) -> Emitted<()> {
+        let ExprKind::Global(name) = &callee.kind else { return self.test_value(e, yes, no) };
+        let is_primitive = matches!(self.unit.binding(name)?, Binding::Primitive(_));
+        let Some(question) = Question::of(name, args.len()).filter(|_| is_primitive) else {
+            return self.test_value(e, yes, no);
+        };
+        if question == Question::Is(Value::FALSE) {
+            return self.test(&args[0], no, yes);
+        }
+        let values: Emitted<Vec<ir::Value>> = args.iter().map(|arg| self.value(arg)).collect();
+        self.at(e.span);
+        self.ask(question, &values?, yes, no);
+        Ok(())
+    }
+
+    /// Answers a question by a branch.
+    pub(super) fn ask(&mut self, question: Question, values: &[ir::Value], yes: Block, no: Block) {
+        match question {
+            Question::Same => {
+                let same = self.builder.ins().icmp(IntCC::Equal, values[0], values[1]);
+                self.branch(same, (yes, &[]), (no, &[]));
+            }
+            Question::Is(constant) => self.branch_if(IntCC::Equal, values[0], constant.0 as i64, yes, no),
+            Question::Pair => self.branch_on_kind(values[0], Kind::Pair, yes, no),
+            Question::Compare(cc, helper) => self.compare(cc, helper, [values[0], values[1]], yes, no),
+            Question::Zero => {
+                let zero = self.constant(Value::index(0));
+                self.compare(IntCC::Equal, Helper::Equal, [values[0], zero], yes, no);
+            }
+        }
+    }
+
+    /// Is it an object of that kind?
+    pub(super) fn branch_on_kind(&mut self, value: ir::Value, kind: Kind, yes: Block, no: Block) {
+        let object = self.builder.create_block();
+        let tag = self.builder.ins().band_imm_s(value, 7);
+        self.branch_if(IntCC::Equal, tag, 0, object, no);
+        self.builder.switch_to_block(object);
+        let header = self.load(value, 0);
+        let found = self.builder.ins().band_imm_s(header, 0xff);
+        self.branch_if(IntCC::Equal, found, kind as i64, yes, no);
+    }
+
+    fn compare(&mut self, cc: IntCC, helper: Helper, values: [ir::Value; 2], yes: Block, no: Block) {
+        let (fast, slow) = (self.builder.create_block(), self.cold_block());
+        self.branch_if_fixnums(&values, fast, slow);
+        self.builder.switch_to_block(slow);
+        let answer = self.call_helper_value(helper, &values);
+        self.branch_if(IntCC::NotEqual, answer, Value::FALSE.0 as i64, yes, no);
+        self.builder.switch_to_block(fast);
+        // Tagging keeps the order.
+        let holds = self.builder.ins().icmp(cc, values[0], values[1]);
+        self.branch(holds, (yes, &[]), (no, &[]));
+    }
+
+    /// Are all of them fixnums?
+    pub(super) fn branch_if_fixnums(&mut self, values: &[ir::Value], yes: Block, no: Block) {
+        let both = values.iter().copied().reduce(|a, b| self.builder.ins().band(a, b));
+        let both = both.unwrap_or_else(|| self.word(1));
+        let low = self.builder.ins().band_imm_s(both, 1);
+        self.branch(low, (yes, &[]), (no, &[]));
+    }
+}

@@ -1,0 +1,420 @@
+//! What all functions of a program share: the module, globals, constants, and which code is still to be emitted.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use cranelift_codegen::Context;
+use cranelift_codegen::ir::Signature;
+use cranelift_frontend::FunctionBuilderContext;
+use cranelift_jit::JITModule;
+use cranelift_module::{FuncId, Linkage, Module};
+
+use super::constant::Constants;
+use super::function::FunctionCompiler;
+use super::glue::Glue;
+use super::helper::{Helper, c_signature, scheme_signature};
+use super::isa;
+use super::scope::{LambdaKey, Scope};
+use crate::scheme::core::{ExprKind, Lambda, Program, Span};
+use crate::scheme::frame_table::{FrameTable, PendingFunction};
+use crate::scheme::globals::{Cell, Globals};
+use crate::scheme::machine::Heap;
+use crate::scheme::object::{Arity, MAX_PARAMETERS, ObjectRef};
+use crate::scheme::primitives::Primitive;
+use crate::scheme::symbols::Symbols;
+use crate::scheme::value::Value;
+
+/// Why a program was not compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// More parameters or arguments than a call can have.
+    #[error("{file}:{}:{}: more than {MAX_PARAMETERS} {what}; pass a list", span.line, span.column)]
+    TooMany {
+        /// The file.
+        file: Rc<str>,
+        /// Where.
+        span: Span,
+        /// Parameters or arguments.
+        what: &'static str,
+    },
+    /// The code generator refused, or there is no room for code or constants.
+    #[error("cannot compile: {0}")]
+    Backend(String),
+}
+
+impl CompileError {
+    /// From an error of somebody else's.
+    pub fn backend(error: impl std::fmt::Display) -> CompileError {
+        CompileError::Backend(error.to_string())
+    }
+}
+
+/// What is bound to a global name.
+#[derive(Clone, Copy, Debug)]
+pub enum Binding {
+    /// A primitive that the program leaves alone: its number.
+    Primitive(usize),
+    /// One compiled procedure, from its definition on.
+    Known {
+        /// Where its value is.
+        cell: Cell,
+        /// Its number.
+        lambda: usize,
+        /// Is it defined before anything runs?
+        always_bound: bool,
+    },
+    /// Anything. It may be unbound.
+    Variable(Cell),
+    /// Anything, but never unbound.
+    Bound(Cell),
+}
+
+/// Compiles programs into one module.
+pub struct Compiler {
+    pub(super) module: JITModule,
+    pub(super) constants: Constants,
+    pub(super) globals: Globals,
+    pub(super) bindings: HashMap<Rc<str>, Binding>,
+    pub(super) primitives: Vec<(Primitive, FuncId)>,
+    pub(super) helpers: HashMap<Helper, FuncId>,
+    pub(super) scope: Scope,
+    pub(super) file: Rc<str>,
+    pub(super) var_names: Vec<Rc<str>>,
+    pub(super) barrier_flag: usize,
+    is_prelude: bool,
+    queue: Vec<(Rc<Lambda>, FuncId, Span)>,
+    /// Keeps every lambda alive: keys are addresses.
+    code: HashMap<LambdaKey, (Rc<Lambda>, FuncId)>,
+    known: Vec<Rc<Lambda>>,
+    closures: HashMap<LambdaKey, ObjectRef>,
+    /// Closures that wait for the address of their code.
+    unpatched: Vec<(ObjectRef, FuncId)>,
+    wrappers: HashMap<usize, ObjectRef>,
+    functions: Vec<(FuncId, PendingFunction)>,
+    thunks: Vec<FuncId>,
+    glue: Option<Glue>,
+}
+
+impl std::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiler").field("functions", &self.functions.len()).finish_non_exhaustive()
+    }
+}
+
+/// A compiled program, ready to run.
+pub struct Image {
+    /// Keeps the code mapped.
+    pub module: JITModule,
+    /// The heap, with the constants in it.
+    pub heap: Heap,
+    /// The constants.
+    pub constants: Vec<Value>,
+    /// The symbols.
+    pub symbols: Symbols,
+    /// Global variables.
+    pub globals: Globals,
+    /// What is known of the code.
+    pub frames: FrameTable,
+    /// Code of the top-level forms, in order.
+    pub thunks: Vec<usize>,
+    /// The way in from Rust: `(task, code, closure) -> value`.
+    pub entry: usize,
+}
+
+impl Compiler {
+    /// A compiler whose code tests the byte at `barrier_flag` on each store.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::Backend`] if this machine is not supported or the heap is too small.
+    pub fn new(
+        heap: Heap,
+        primitives: Vec<Primitive>,
+        barrier_flag: *const u8,
+    ) -> Result<Compiler, CompileError> {
+        let mut module = isa::module(&primitives)?;
+        let mut helpers = HashMap::new();
+        for helper in Helper::ALL {
+            helpers.insert(helper, import(&mut module, &helper.symbol(), &helper.signature())?);
+        }
+        let mut imported = Vec::new();
+        for primitive in primitives {
+            let id = import(&mut module, &isa::import_name(&primitive), &primitive_signature(&primitive))?;
+            imported.push((primitive, id));
+        }
+        let mut compiler = Compiler {
+            module,
+            constants: Constants::new(heap),
+            globals: Globals::default(),
+            bindings: imported
+                .iter()
+                .enumerate()
+                .map(|(i, (p, _))| (p.name.into(), Binding::Primitive(i)))
+                .collect(),
+            primitives: imported,
+            helpers,
+            scope: Scope::default(),
+            file: "".into(),
+            var_names: Vec::new(),
+            barrier_flag: barrier_flag as usize,
+            is_prelude: false,
+            queue: Vec::new(),
+            code: HashMap::new(),
+            known: Vec::new(),
+            closures: HashMap::new(),
+            unpatched: Vec::new(),
+            wrappers: HashMap::new(),
+            functions: Vec::new(),
+            thunks: Vec::new(),
+            glue: None,
+        };
+        compiler.glue = Some(Glue::emit(&mut compiler)?);
+        Ok(compiler)
+    }
+
+    /// Compiles the library: its procedures are bound before anything runs, and are kept apart from user programs that
+    /// define the same names.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] says what and where.
+    pub fn add_prelude(&mut self, program: &Program) -> Result<(), CompileError> {
+        self.is_prelude = true;
+        self.add(program)
+    }
+
+    /// Compiles a program, to be run after those before.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] says what and where.
+    pub fn add_program(&mut self, program: &Program) -> Result<(), CompileError> {
+        self.is_prelude = false;
+        self.add(program)
+    }
+
+    fn add(&mut self, program: &Program) -> Result<(), CompileError> {
+        self.file = Rc::clone(&program.file);
+        self.scope = Scope::of(program);
+        self.var_names = program.vars.iter().map(|v| Rc::clone(&v.name)).collect();
+        for name in &program.assigned_globals {
+            self.bind(name)?;
+        }
+        for form in &program.forms {
+            if !self.define_early(&form.kind)? {
+                let thunk = FunctionCompiler::thunk(self, form)?;
+                self.thunks.push(thunk);
+            }
+        }
+        self.drain()
+    }
+
+    /// A new cell for a global that the program defines: a library procedure of the same name stays as it is for
+    /// the library.
+    fn bind(&mut self, name: &Rc<str>) -> Result<(), CompileError> {
+        let former = self.bindings.get(name).copied();
+        let value = former.map_or(Ok(Value::UNBOUND), |binding| self.present_value(binding))?;
+        let cell = self.globals.add(name, value);
+        let binding = match (former, self.scope.known_global(name)) {
+            (Some(_), _) => Binding::Bound(cell),
+            (None, Some(lambda)) => {
+                self.known.push(Rc::clone(lambda));
+                Binding::Known { cell, lambda: self.known.len() - 1, always_bound: self.is_prelude }
+            }
+            (None, None) => Binding::Variable(cell),
+        };
+        self.bindings.insert(Rc::clone(name), binding);
+        Ok(())
+    }
+
+    /// The value of a global before anything runs.
+    fn present_value(&mut self, binding: Binding) -> Result<Value, CompileError> {
+        match binding {
+            Binding::Primitive(number) => Ok(self.wrapper(number)?.value()),
+            Binding::Known { cell, .. } | Binding::Variable(cell) | Binding::Bound(cell) => {
+                Ok(self.globals.get(cell))
+            }
+        }
+    }
+
+    /// Binds `name` to a procedure that has no source.
+    pub(super) fn bind_closure(&mut self, name: &str, closure: ObjectRef) {
+        let cell = self.globals.add(name, closure.value());
+        self.bindings.insert(name.into(), Binding::Bound(cell));
+    }
+
+    /// The closure of primitive `number`, made when somebody first wants it as a value.
+    pub(super) fn wrapper(&mut self, number: usize) -> Result<ObjectRef, CompileError> {
+        if let Some(closure) = self.wrappers.get(&number) {
+            return Ok(*closure);
+        }
+        let arity = self.primitives[number].0.arity;
+        let code = super::glue::emit_wrapper(self, number)?;
+        let closure = self.new_constant_closure(arity, code)?;
+        self.wrappers.insert(number, closure);
+        Ok(closure)
+    }
+
+    /// The names of all globals that are bound: what a program may use without defining it.
+    pub fn global_names(&self) -> std::collections::HashSet<String> {
+        self.bindings.keys().map(|name| name.to_string()).collect()
+    }
+
+    /// Defines a library procedure without running anything.
+    fn define_early(&mut self, form: &ExprKind) -> Result<bool, CompileError> {
+        let ExprKind::DefineGlobal(name, init) = form else { return Ok(false) };
+        let (ExprKind::Lambda(lambda), Some(Binding::Known { cell, always_bound: true, .. })) =
+            (&init.kind, self.bindings.get(name).copied())
+        else {
+            return Ok(false);
+        };
+        let closure = self.constant_closure(lambda, init.span)?;
+        self.globals.initialise(cell, closure.value());
+        Ok(true)
+    }
+
+    fn drain(&mut self) -> Result<(), CompileError> {
+        while let Some((lambda, id, span)) = self.queue.pop() {
+            FunctionCompiler::lambda(self, &lambda, id, span)?;
+        }
+        Ok(())
+    }
+
+    /// The binding of a global name; a new, unbound one if nobody has spoken of it.
+    pub(super) fn binding(&mut self, name: &Rc<str>) -> Result<Binding, CompileError> {
+        if !self.bindings.contains_key(name) {
+            self.bind(name)?;
+        }
+        Ok(self.bindings[name])
+    }
+
+    /// The primitive of that name, whatever the program has bound the name to.
+    pub(super) fn primitive_named(&self, name: &str) -> Option<usize> {
+        self.primitives.iter().position(|(primitive, _)| primitive.name == name)
+    }
+
+    /// The lambda of a [`Binding::Known`].
+    pub(super) fn known_lambda(&self, number: usize) -> Rc<Lambda> {
+        Rc::clone(&self.known[number])
+    }
+
+    /// The code of `lambda`, to be emitted later.
+    pub(super) fn code_of(&mut self, lambda: &Rc<Lambda>, span: Span) -> Result<FuncId, CompileError> {
+        if let Some((_, id)) = self.code.get(&Rc::as_ptr(lambda)) {
+            return Ok(*id);
+        }
+        if lambda.params.len() > MAX_PARAMETERS {
+            return Err(CompileError::TooMany { file: Rc::clone(&self.file), span, what: "parameters" });
+        }
+        let id = self.declare()?;
+        self.code.insert(Rc::as_ptr(lambda), (Rc::clone(lambda), id));
+        self.queue.push((Rc::clone(lambda), id, span));
+        Ok(id)
+    }
+
+    /// The closure of a lambda that captures nothing.
+    pub(super) fn constant_closure(
+        &mut self,
+        lambda: &Rc<Lambda>,
+        span: Span,
+    ) -> Result<ObjectRef, CompileError> {
+        if let Some(closure) = self.closures.get(&Rc::as_ptr(lambda)) {
+            return Ok(*closure);
+        }
+        let code = self.code_of(lambda, span)?;
+        let closure = self.new_constant_closure(arity_of(lambda), code)?;
+        self.closures.insert(Rc::as_ptr(lambda), closure);
+        Ok(closure)
+    }
+
+    pub(super) fn new_constant_closure(
+        &mut self,
+        arity: Arity,
+        code: FuncId,
+    ) -> Result<ObjectRef, CompileError> {
+        let closure = self.constants.closure(arity)?;
+        self.unpatched.push((closure, code));
+        Ok(closure)
+    }
+
+    /// Declares a function with the Scheme convention.
+    pub(super) fn declare(&mut self) -> Result<FuncId, CompileError> {
+        self.module.declare_anonymous_function(&scheme_signature()).map_err(CompileError::backend)
+    }
+
+    /// Compiles what `build` has put into `context` and takes down its call sites.
+    pub(super) fn define(
+        &mut self,
+        id: FuncId,
+        context: &mut Context,
+        mut about: PendingFunction,
+        spans: &[Span],
+    ) -> Result<(), CompileError> {
+        self.module.define_function(id, context).map_err(CompileError::backend)?;
+        let compiled = context.compiled_code().ok_or_else(|| CompileError::backend("no code"))?;
+        about.size = compiled.code_buffer().len();
+        about.sites = super::function::sites(compiled, spans);
+        self.functions.push((id, about));
+        self.module.clear_context(context);
+        Ok(())
+    }
+
+    /// A description of a function of the current program, without code yet.
+    pub(super) fn about(&self, name: &Rc<str>, span: Span) -> PendingFunction {
+        PendingFunction {
+            name: Rc::clone(name),
+            file: Some(Rc::clone(&self.file)),
+            is_prelude: self.is_prelude,
+            span,
+            is_managed: true,
+            size: 0,
+            sites: Vec::new(),
+        }
+    }
+
+    /// An empty function context.
+    pub(super) fn contexts(&self) -> (Context, FunctionBuilderContext) {
+        (self.module.make_context(), FunctionBuilderContext::new())
+    }
+
+    /// Links everything.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::Backend`] if the code cannot be made executable.
+    pub fn finish(mut self) -> Result<Image, CompileError> {
+        self.module.finalize_definitions().map_err(CompileError::backend)?;
+        let address = |id| self.module.get_finalized_function(id) as usize;
+        for (closure, code) in &self.unpatched {
+            closure.word(1).store(address(*code) as u64, std::sync::atomic::Ordering::Relaxed);
+        }
+        let mut frames = FrameTable::default();
+        for (id, function) in std::mem::take(&mut self.functions) {
+            function.settle(address(id), &mut frames);
+        }
+        frames.seal();
+        let thunks = self.thunks.iter().map(|id| address(*id)).collect();
+        let entry = self.glue.as_ref().map_or(0, |glue| address(glue.entry));
+        let (heap, constants, symbols) = self.constants.into_parts();
+        let (module, globals) = (self.module, self.globals);
+        Ok(Image { module, heap, constants, symbols, globals, frames, thunks, entry })
+    }
+}
+
+/// How many arguments a lambda takes.
+pub fn arity_of(lambda: &Lambda) -> Arity {
+    let count = lambda.params.len() as u8;
+    if lambda.rest.is_some() { Arity::AtLeast(count) } else { Arity::Exactly(count) }
+}
+
+/// The C signature of a primitive: the task, and its arguments or their count and the first four.
+pub fn primitive_signature(primitive: &Primitive) -> Signature {
+    match primitive.arity {
+        Arity::Exactly(n) => c_signature(1 + usize::from(n), true),
+        Arity::AtLeast(_) => c_signature(2 + super::helper::REGISTER_ARGUMENTS, true),
+    }
+}
+
+fn import(module: &mut JITModule, name: &str, signature: &Signature) -> Result<FuncId, CompileError> {
+    module.declare_function(name, Linkage::Import, signature).map_err(CompileError::backend)
+}

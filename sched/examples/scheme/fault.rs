@@ -1,0 +1,169 @@
+//! What can go wrong in a running program: said in one line, for the user of the program.
+//!
+//! Texts are made when the fault is raised: the values in them may be gone when it is reported.
+
+use super::core::Span;
+
+/// A run-time error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// An argument of the wrong type.
+    #[error("{procedure}: argument {position} must be {expected}, not {got}")]
+    WrongType {
+        /// The primitive that refused it.
+        procedure: &'static str,
+        /// Which argument, from 1.
+        position: usize,
+        /// What it should have been: "a pair".
+        expected: &'static str,
+        /// What it was, as `write` shows it, shortened.
+        got: String,
+    },
+    /// An index that is not in the sequence.
+    #[error("{procedure}: index {index} is out of range for length {length}")]
+    BadIndex {
+        /// The primitive.
+        procedure: &'static str,
+        /// The index as it was given.
+        index: String,
+        /// Length of the sequence.
+        length: usize,
+    },
+    /// An exact result that takes more than 63 bits.
+    #[error("{procedure}: fixnum overflow (exact integers are limited to 63 bits)")]
+    Overflow {
+        /// The primitive.
+        procedure: &'static str,
+    },
+    /// Division by an exact zero.
+    #[error("{procedure}: division by zero")]
+    DivisionByZero {
+        /// The primitive.
+        procedure: &'static str,
+    },
+    /// Too few or too many arguments.
+    #[error("{procedure} takes {takes}, but got {got}")]
+    ArgumentCount {
+        /// Name of the procedure.
+        procedure: String,
+        /// "1 argument", "at least 2 arguments".
+        takes: String,
+        /// How many there were.
+        got: usize,
+    },
+    /// A call of something else than a procedure.
+    #[error("cannot call {got}: it is not a procedure")]
+    NotAProcedure {
+        /// The value, as `write` shows it, shortened.
+        got: String,
+    },
+    /// A global variable that nobody has defined yet.
+    #[error("unbound variable: {name}")]
+    Unbound {
+        /// The variable.
+        name: String,
+    },
+    /// A `letrec` variable that is used before its initialiser has run.
+    #[error("variable {name} is used before it has a value")]
+    Unassigned {
+        /// The variable.
+        name: String,
+    },
+    /// The stack is used up.
+    #[error("stack overflow: the program's stack of {bytes} bytes is used up (raise --stack-limit)")]
+    StackOverflow {
+        /// What the program may use.
+        bytes: usize,
+    },
+    /// The heap is used up, after a collection.
+    #[error("out of memory: heap limit of {limit} bytes reached (raise --heap-limit)")]
+    OutOfMemory {
+        /// The limit.
+        limit: usize,
+    },
+    /// `(error message irritant …)`.
+    #[error("{0}")]
+    User(String),
+    /// `(exit code)`: no error, but it leaves the program the same way.
+    #[error("exit with code {0}")]
+    Exit(i32),
+    /// Something that the primitive cannot do with these arguments.
+    #[error("{procedure}: {what}")]
+    Unfit {
+        /// The primitive.
+        procedure: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// One line of a backtrace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceLine {
+    /// The procedure.
+    pub procedure: String,
+    /// Its file.
+    pub file: String,
+    /// Where in it.
+    pub span: Span,
+}
+
+/// How a program ended that did not run to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened.
+    pub fault: Fault,
+    /// Where: the innermost place in the program itself, not in the prelude.
+    pub place: Option<(String, Span)>,
+    /// The innermost frames.
+    pub trace: Vec<TraceLine>,
+    /// How many frames lie between them and the outermost.
+    pub omitted: usize,
+    /// The outermost frames.
+    pub outermost: Vec<TraceLine>,
+}
+
+impl std::fmt::Display for TraceLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "  in {} ({}:{}:{})", self.procedure, self.file, self.span.line, self.span.column)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some((file, span)) = &self.place {
+            write!(f, "{file}:{}:{}: ", span.line, span.column)?;
+        }
+        write!(f, "{}", self.fault)?;
+        self.trace.iter().try_for_each(|line| write!(f, "\n{line}"))?;
+        if self.omitted > 0 {
+            write!(f, "\n  ... {} more", self.omitted)?;
+        }
+        self.outermost.iter().try_for_each(|line| write!(f, "\n{line}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_place_message_trace() {
+        let line = |name: &str, line| TraceLine {
+            procedure: name.into(),
+            file: "a.scm".into(),
+            span: Span { line, column: 2 },
+        };
+        let failure = Failure {
+            fault: Fault::DivisionByZero { procedure: "/" },
+            place: Some(("a.scm".into(), Span { line: 3, column: 7 })),
+            trace: vec![line("f", 3)],
+            omitted: 40,
+            outermost: vec![line("g", 9)],
+        };
+        let text = "a.scm:3:7: /: division by zero\n  in f (a.scm:3:2)\n  ... 40 more\n  in g (a.scm:9:2)";
+        assert_eq!(failure.to_string(), text);
+    }
+}

@@ -1,0 +1,128 @@
+//! The language, as the scheduler sees it: heap, frames, roots.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cranelift_jit::JITModule;
+use gc_mark::Phases;
+use sched::{Language, Visit};
+
+use super::codegen::Image;
+use super::frame_table::FrameTable;
+use super::globals::Globals;
+use super::machine::{Heap, Worker};
+use super::runtime::state::TaskState;
+use super::symbols::Symbols;
+use super::value::Value;
+
+/// Where a program's output goes.
+pub type Sink = Box<dyn Write + Send>;
+
+/// A compiled program and what it lives on.
+pub struct Scheme {
+    /// Objects.
+    pub heap: Heap,
+    /// Its limit, in bytes, for messages.
+    pub heap_limit: usize,
+    /// Collect at every allocation?
+    pub gc_stress: bool,
+    /// Compiled code.
+    pub frames: FrameTable,
+    /// Global variables.
+    pub globals: Globals,
+    /// Interned symbols.
+    pub symbols: Symbols,
+    /// Code of the top-level forms.
+    pub thunks: Vec<usize>,
+    /// The way in.
+    pub entry: usize,
+    constants: Vec<Value>,
+    output: Mutex<Sink>,
+    phases: Arc<Phases>,
+    code: Mutex<Option<JITModule>>,
+}
+
+impl Scheme {
+    /// A program that is ready to run.
+    pub fn new(
+        image: Image,
+        heap_limit: usize,
+        gc_stress: bool,
+        output: Sink,
+        phases: Arc<Phases>,
+    ) -> Scheme {
+        Scheme {
+            heap: image.heap,
+            heap_limit,
+            gc_stress,
+            frames: image.frames,
+            globals: image.globals,
+            symbols: image.symbols,
+            thunks: image.thunks,
+            entry: image.entry,
+            constants: image.constants,
+            output: Mutex::new(output),
+            phases,
+            code: Mutex::new(Some(image.module)),
+        }
+    }
+
+    /// The phases whose flag the code tests: the runtime must use the same.
+    pub fn phases(&self) -> Arc<Phases> {
+        Arc::clone(&self.phases)
+    }
+
+    /// Lets `f` write to the output. `f` must not come to a safepoint.
+    pub fn with_output<R>(&self, f: impl FnOnce(&mut dyn Write) -> R) -> R {
+        f(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Scheme {
+    fn drop(&mut self) {
+        self.with_output(|output| output.flush()).ok();
+        if let Some(module) = self.code.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // SAFETY: the language goes last, after every task: nobody runs this code any more.
+            unsafe { module.free_memory() };
+        }
+    }
+}
+
+impl Language for Scheme {
+    type Heap = Heap;
+    type Frames = FrameTable;
+    type Worker = Worker;
+    type Task = TaskState;
+
+    fn heap(&self) -> &Heap {
+        &self.heap
+    }
+
+    fn frames(&self) -> &FrameTable {
+        &self.frames
+    }
+
+    fn new_worker(&self) -> Worker {
+        Worker { cache: self.heap.cache(), unpaced: 0 }
+    }
+
+    fn new_task(&self) -> TaskState {
+        TaskState::new()
+    }
+
+    fn visit_roots(&self, visit: &mut Visit<'_>) {
+        self.globals.visit(visit);
+        self.symbols.visit(visit);
+        self.constants.iter().for_each(|constant| visit(constant.0 as usize));
+    }
+
+    fn visit_task_roots(&self, task: &TaskState, visit: &mut Visit<'_>) {
+        task.visit(visit);
+    }
+}
+
+impl std::fmt::Debug for Scheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheme").field("frames", &self.frames.sites()).finish_non_exhaustive()
+    }
+}

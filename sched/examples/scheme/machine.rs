@@ -1,0 +1,242 @@
+//! What runtime code in Rust works with: the task that it runs on, the heap, the way out when something is wrong.
+//!
+//! Values in a Rust frame are found by the conservative scan of that frame. Values in a `Vec` are not: nothing
+//! that can allocate may run while the only copy of a reference is there.
+
+use std::sync::atomic::Ordering;
+
+use barrier_arch::arch::{self, RecoverPoint};
+use gc_mark::heap::{HeapError, MarkSweep};
+
+pub use gc_mark::heap::AllocCache;
+
+use super::fault::{Failure, Fault};
+use super::language::Scheme;
+use super::object::{Header, Kind, ObjectRef, SchemeModel, bytes_of};
+use super::primitives::Outcome;
+use super::runtime::backtrace;
+use super::runtime::state::TaskState;
+use super::value::Value;
+
+/// The heap of Scheme objects.
+pub type Heap = MarkSweep<SchemeModel>;
+/// A green thread that runs Scheme.
+pub type Task = sched::Task<Scheme>;
+/// The running one.
+pub type Current<'t> = sched::Current<'t, Scheme>;
+
+/// Where a task keeps its stack limit, in bytes from its address.
+pub const STACK_LIMIT_OFFSET: usize = std::mem::offset_of!(Task, stack_limit);
+/// Where it keeps its [`TaskState`].
+pub const LANGUAGE_OFFSET: usize = std::mem::offset_of!(Task, language);
+
+/// Bytes that a worker allocates between two looks at whether a collection is due.
+const PACING_BYTES: usize = 32 << 10;
+
+/// An OS thread's part of the language.
+#[derive(Debug)]
+pub struct Worker {
+    /// Where its tasks allocate from.
+    pub cache: AllocCache,
+    /// Bytes allocated since the last look.
+    pub unpaced: usize,
+}
+
+/// The running task, for runtime code.
+#[derive(Debug)]
+pub struct Machine<'t> {
+    current: Current<'t>,
+}
+
+impl<'t> Machine<'t> {
+    /// From what compiled code passes.
+    ///
+    /// # Safety
+    ///
+    /// The caller runs on that very task.
+    pub unsafe fn from_raw(task: *const Task) -> Machine<'t> {
+        // SAFETY: passed on.
+        Machine { current: unsafe { Current::from_raw(task) } }
+    }
+
+    /// The task, for the scheduler's own calls.
+    pub fn current(&self) -> &Current<'t> {
+        &self.current
+    }
+
+    /// The language.
+    pub fn scheme(&self) -> &'t Scheme {
+        self.current.language()
+    }
+
+    /// The task's part of it.
+    pub fn state(&self) -> &'t TaskState {
+        &self.current.task().language
+    }
+
+    /// Shows a value that was stored to the collector, if it marks.
+    pub fn shade(&self, value: Value) {
+        if self.current.is_marking() {
+            self.current.shade(value.0 as usize);
+        }
+    }
+
+    /// Stores a value into word `index` of a live object.
+    pub fn store(&self, object: ObjectRef, index: usize, value: Value) {
+        object.word(index).store(value.0, Ordering::Relaxed);
+        self.shade(value);
+    }
+
+    /// Makes the first `count` buffered arguments roots, or none.
+    pub fn keep_arguments(&self, count: usize) {
+        let state = self.state();
+        state.keep_arguments(count);
+        if self.current.is_marking() {
+            (0..count).for_each(|i| self.current.shade(state.argument(i).0 as usize));
+        }
+    }
+
+    /// A new object. A safepoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`].
+    pub fn object(&self, header: Header, words: &[Value]) -> Outcome {
+        let object = self.allocate(bytes_of(words.len()))?;
+        object.word(0).store(header.0, Ordering::Relaxed);
+        for (i, word) in words.iter().enumerate() {
+            // Born black while marking, so initialising stores are shaded (I3).
+            self.store(object, 1 + i, *word);
+        }
+        Ok(object.value())
+    }
+
+    /// A new pair.
+    pub fn pair(&self, car: Value, cdr: Value) -> Outcome {
+        self.object(Header::plain(Kind::Pair), &[car, cdr])
+    }
+
+    /// A new flonum.
+    pub fn flonum(&self, x: f64) -> Outcome {
+        let object = self.allocate(bytes_of(1))?;
+        object.word(0).store(Header::plain(Kind::Flonum).0, Ordering::Relaxed);
+        object.word(1).store(x.to_bits(), Ordering::Relaxed);
+        Ok(object.value())
+    }
+
+    /// A new vector.
+    pub fn vector(&self, length: usize, fill: Value) -> Outcome {
+        let object = self.allocate(self.checked_bytes(length, size_of::<u64>())?)?;
+        object.word(0).store(Header::with_length(Kind::Vector, length).0, Ordering::Relaxed);
+        (0..length).for_each(|i| object.word(1 + i).store(fill.0, Ordering::Relaxed));
+        self.shade(fill);
+        Ok(object.value())
+    }
+
+    /// A new string of these characters.
+    pub fn string(&self, characters: impl ExactSizeIterator<Item = u32>) -> Outcome {
+        let length = characters.len();
+        let object = self.allocate(self.checked_bytes(length, size_of::<u32>())?)?;
+        object.word(0).store(Header::with_length(Kind::String, length).0, Ordering::Relaxed);
+        for (i, character) in characters.enumerate() {
+            // SAFETY: inside of the fresh object, which nobody else has yet.
+            unsafe { object.data::<u32>().add(i).write(character) };
+        }
+        Ok(object.value())
+    }
+
+    /// A new string.
+    pub fn string_from(&self, text: &str) -> Outcome {
+        let characters: Vec<u32> = text.chars().map(u32::from).collect();
+        self.string(characters.into_iter())
+    }
+
+    /// The symbol of that name, made if there is none.
+    pub fn symbol(&self, name: &str) -> Outcome {
+        let symbols = &self.scheme().symbols;
+        if let Some(symbol) = symbols.find(name) {
+            return Ok(symbol);
+        }
+        let object = self.allocate(bytes_of(name.len().div_ceil(size_of::<u64>())))?;
+        object.word(0).store(Header::with_length(Kind::Symbol, name.len()).0, Ordering::Relaxed);
+        // SAFETY: the fresh object has room for the name, and nobody else has it yet.
+        unsafe { object.data::<u8>().copy_from_nonoverlapping(name.as_ptr(), name.len()) };
+        let symbol = symbols.add(name, object.value());
+        self.shade(symbol);
+        Ok(symbol)
+    }
+
+    fn checked_bytes(&self, count: usize, each: usize) -> Result<usize, Fault> {
+        let bytes = count.checked_mul(each).and_then(|n| n.checked_add(size_of::<u64>()));
+        bytes.filter(|n| *n <= self.scheme().heap_limit).ok_or(self.out_of_memory())
+    }
+
+    fn out_of_memory(&self) -> Fault {
+        Fault::OutOfMemory { limit: self.scheme().heap_limit }
+    }
+
+    /// Memory for an object. The caller initialises it before its next safepoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`] when two collections in a row have not made room: what was garbage during the first may be
+    /// marked still.
+    pub fn allocate(&self, bytes: usize) -> Result<ObjectRef, Fault> {
+        if self.scheme().gc_stress {
+            self.current.collect();
+        }
+        for _ in 0..2 {
+            match self.try_allocate(bytes) {
+                Err(HeapError::Limit { .. }) => self.current.collect(),
+                result => return result.map_err(|_| self.out_of_memory()),
+            }
+        }
+        self.try_allocate(bytes).map_err(|_| self.out_of_memory())
+    }
+
+    fn try_allocate(&self, bytes: usize) -> Result<ObjectRef, HeapError> {
+        let heap = &self.scheme().heap;
+        let (memory, look) = self.current.with_worker(|worker| {
+            worker.unpaced += bytes;
+            let look = worker.unpaced >= PACING_BYTES;
+            if look {
+                worker.unpaced = 0;
+            }
+            (heap.alloc(&mut worker.cache, bytes), look)
+        });
+        if look && heap.wants_collection() && !self.current.is_marking() {
+            self.current.request_collection();
+        }
+        // SAFETY: fresh memory, which the caller initialises.
+        memory.map(|memory| unsafe { ObjectRef::at(memory.as_ptr() as usize) })
+    }
+
+    /// Ends a primitive: its value, or the end of the program.
+    pub fn deliver(&self, outcome: Outcome) -> Value {
+        match outcome {
+            Ok(value) => value,
+            Err(fault) => self.fail(fault),
+        }
+    }
+
+    /// Leaves the program with a fault. Frames in between are dropped without running anything: nothing
+    /// droppable may be in them but what is passed here.
+    pub fn fail(&self, fault: Fault) -> ! {
+        self.leave_with(backtrace::describe(self, fault))
+    }
+
+    fn leave_with(&self, failure: Failure) -> ! {
+        let state = self.state();
+        state.set_failure(failure);
+        let point = state.recover_point() as *const RecoverPoint;
+        if point.is_null() {
+            // Nobody entered compiled code, so nobody can be here.
+            arch::trap();
+        }
+        // SAFETY: `run` has stored the point that its call of `protect`, further up this stack, has filled in.
+        unsafe {
+            self.current.skip_barriers((*point).sp());
+            arch::recover(point, 0)
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Values as text, without recursion: the stack is nearly used up when a helper runs.
+
+use crate::scheme::object::{Kind, ObjectRef};
+use crate::scheme::value::Value;
+
+use super::check::Number;
+use super::numerals::numeral;
+use super::strings::{codes, text};
+use super::symbols;
+
+/// As `write` shows it: strings in quotes, characters with `#\`.
+pub fn written(value: Value) -> String {
+    Printer { quoted: true, limit: usize::MAX, out: String::new() }.print(value)
+}
+
+/// As `display` shows it.
+pub fn displayed(value: Value) -> String {
+    Printer { quoted: false, limit: usize::MAX, out: String::new() }.print(value)
+}
+
+/// As `write` shows it, cut off after about 60 characters: for messages.
+pub fn shortened(value: Value) -> String {
+    Printer { quoted: true, limit: 60, out: String::new() }.print(value)
+}
+
+struct Printer {
+    quoted: bool,
+    limit: usize,
+    out: String,
+}
+
+/// What is still to be printed.
+enum Job {
+    Value(Value),
+    /// The rest of a list whose first elements are out.
+    Tail(Value),
+    /// The elements of a vector from this one on.
+    Elements(ObjectRef, usize),
+}
+
+impl Printer {
+    fn print(mut self, value: Value) -> String {
+        let mut jobs = vec![Job::Value(value)];
+        while let Some(job) = jobs.pop() {
+            if self.out.len() > self.limit {
+                self.out.push_str(" ...");
+                break;
+            }
+            match job {
+                Job::Value(value) => self.value(value, &mut jobs),
+                Job::Tail(rest) => self.tail(rest, &mut jobs),
+                Job::Elements(vector, index) => self.elements(vector, index, &mut jobs),
+            }
+        }
+        self.out
+    }
+
+    fn value(&mut self, value: Value, jobs: &mut Vec<Job>) {
+        if let Some(number) = Number::of(value) {
+            return self.out.push_str(&numeral(number));
+        }
+        if let Some(c) = value.as_char() {
+            return self.character(c);
+        }
+        match ObjectRef::any(value) {
+            Some(object) => self.object(object, jobs),
+            None => self.out.push_str(constant(value)),
+        }
+    }
+
+    fn object(&mut self, object: ObjectRef, jobs: &mut Vec<Job>) {
+        match object.header().kind() {
+            Some(Kind::Pair) => self.pair(object, jobs),
+            Some(Kind::Vector) => {
+                self.out.push_str("#(");
+                jobs.push(Job::Elements(object, 0));
+            }
+            Some(Kind::String) if self.quoted => self.string(object),
+            Some(Kind::String) => self.out.push_str(&text(object)),
+            Some(Kind::Symbol) => self.symbol(symbols::name(object)),
+            Some(Kind::Closure) => self.out.push_str("#<procedure>"),
+            Some(Kind::Box) => self.out.push_str("#<box>"),
+            Some(Kind::Flonum) | None => self.out.push_str("#<unknown>"),
+        }
+    }
+
+    /// `(quote x)` is `'x`, and so on.
+    fn pair(&mut self, pair: ObjectRef, jobs: &mut Vec<Job>) {
+        if let Some((prefix, datum)) = abbreviation(pair) {
+            self.out.push_str(prefix);
+            return jobs.push(Job::Value(datum));
+        }
+        self.out.push('(');
+        jobs.push(Job::Tail(pair.field(2)));
+        jobs.push(Job::Value(pair.field(1)));
+    }
+
+    fn tail(&mut self, rest: Value, jobs: &mut Vec<Job>) {
+        if let Some(pair) = ObjectRef::of(rest, Kind::Pair) {
+            self.out.push(' ');
+            jobs.push(Job::Tail(pair.field(2)));
+            jobs.push(Job::Value(pair.field(1)));
+        } else if rest == Value::NIL {
+            self.out.push(')');
+        } else {
+            self.out.push_str(" . ");
+            jobs.push(Job::Tail(Value::NIL));
+            jobs.push(Job::Value(rest));
+        }
+    }
+
+    fn elements(&mut self, vector: ObjectRef, index: usize, jobs: &mut Vec<Job>) {
+        if index == vector.header().length() {
+            return self.out.push(')');
+        }
+        if index > 0 {
+            self.out.push(' ');
+        }
+        jobs.push(Job::Elements(vector, index + 1));
+        jobs.push(Job::Value(vector.field(1 + index)));
+    }
+
+    fn string(&mut self, string: ObjectRef) {
+        self.out.push('"');
+        for c in codes(string).filter_map(char::from_u32) {
+            match c {
+                '"' => self.out.push_str("\\\""),
+                '\\' => self.out.push_str("\\\\"),
+                '\n' => self.out.push_str("\\n"),
+                '\t' => self.out.push_str("\\t"),
+                '\r' => self.out.push_str("\\r"),
+                c if c.is_control() => self.out.push_str(&format!("\\x{:x};", u32::from(c))),
+                c => self.out.push(c),
+            }
+        }
+        self.out.push('"');
+    }
+
+    fn symbol(&mut self, name: &str) {
+        let plain =
+            !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "()\"';`,|".contains(c));
+        if plain || !self.quoted {
+            self.out.push_str(name);
+        } else {
+            self.out.push_str(&format!("|{}|", name.replace('\\', "\\\\").replace('|', "\\|")));
+        }
+    }
+
+    fn character(&mut self, c: char) {
+        if !self.quoted {
+            return self.out.push(c);
+        }
+        self.out.push_str("#\\");
+        match c {
+            ' ' => self.out.push_str("space"),
+            '\n' => self.out.push_str("newline"),
+            '\t' => self.out.push_str("tab"),
+            '\r' => self.out.push_str("return"),
+            '\0' => self.out.push_str("null"),
+            '\x07' => self.out.push_str("alarm"),
+            '\x08' => self.out.push_str("backspace"),
+            '\x1b' => self.out.push_str("escape"),
+            '\x7f' => self.out.push_str("delete"),
+            c if c.is_control() => self.out.push_str(&format!("x{:x}", u32::from(c))),
+            c => self.out.push(c),
+        }
+    }
+}
+
+fn constant(value: Value) -> &'static str {
+    match value {
+        Value::FALSE => "#f",
+        Value::TRUE => "#t",
+        Value::NIL => "()",
+        Value::EOF => "#<eof>",
+        Value::UNSPECIFIED => "#<unspecified>",
+        _ => "#<unknown>",
+    }
+}
+
+/// The prefix of `(quote datum)` and its kin.
+fn abbreviation(pair: ObjectRef) -> Option<(&'static str, Value)> {
+    let prefix = match symbols::name(ObjectRef::of(pair.field(1), Kind::Symbol)?) {
+        "quote" => "'",
+        "quasiquote" => "`",
+        "unquote" => ",",
+        "unquote-splicing" => ",@",
+        _ => return None,
+    };
+    let rest = ObjectRef::of(pair.field(2), Kind::Pair)?;
+    (rest.field(2) == Value::NIL).then_some((prefix, rest.field(1)))
+}

@@ -1,0 +1,136 @@
+//! Where a fault happened: the stack, by names and places.
+
+use std::arch::asm;
+use std::ops::ControlFlow;
+
+use unwind_walk::{FramePointers, LiveStack, Registers, Walk};
+
+use crate::scheme::core::Span;
+use crate::scheme::fault::{Failure, Fault, TraceLine};
+use crate::scheme::frame_table::FrameTable;
+use crate::scheme::machine::Machine;
+
+/// Lines at the inner end of a backtrace.
+const INNERMOST: usize = 10;
+/// Lines at its outer end.
+const OUTERMOST: usize = 2;
+
+/// The place of a call: the return address of a frame that has a source.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place(usize);
+
+/// What is kept of a walk, whatever its length.
+#[derive(Debug, Default)]
+struct Trace {
+    inner: Vec<Place>,
+    outer: [Place; OUTERMOST],
+    /// The innermost place in the program itself.
+    user: Option<Place>,
+    count: usize,
+}
+
+impl Trace {
+    fn add(&mut self, place: Place, is_prelude: bool) {
+        if self.inner.len() < INNERMOST {
+            self.inner.push(place);
+        }
+        if self.user.is_none() && !is_prelude {
+            self.user = Some(place);
+        }
+        self.outer.rotate_left(1);
+        self.outer[OUTERMOST - 1] = place;
+        self.count += 1;
+    }
+
+    /// The outermost places that are not among the innermost, and how many lie between.
+    fn rest(&self) -> (usize, &[Place]) {
+        let beyond = self.count - self.inner.len();
+        let shown = beyond.min(OUTERMOST);
+        (beyond - shown, &self.outer[OUTERMOST - shown..])
+    }
+}
+
+/// A fault with the place where it happened.
+pub fn describe(machine: &Machine<'_>, fault: Fault) -> Failure {
+    let frames = &machine.scheme().frames;
+    let trace = walk(machine, frames);
+    let line = |place: &Place| line_at(frames, *place);
+    let innermost = trace.user.or(trace.inner.first().copied());
+    let place = innermost.and_then(|place| line(&place)).map(|line| (line.file, line.span));
+    let (omitted, outermost) = trace.rest();
+    Failure {
+        fault,
+        place,
+        trace: trace.inner.iter().filter_map(line).collect(),
+        omitted,
+        outermost: outermost.iter().filter_map(line).collect(),
+    }
+}
+
+fn walk(machine: &Machine<'_>, frames: &FrameTable) -> Trace {
+    let registers = registers();
+    let bounds = machine.current().stack_bounds();
+    // SAFETY: the caller runs on this stack; what lies above the stack pointer stays as it is meanwhile.
+    let memory = unsafe { LiveStack::new(registers.sp, bounds.end) };
+    let mut trace = Trace::default();
+    machine.current().bars(|bars| {
+        Walk::new(&FramePointers, &memory).barriers(bars).diagnose(registers, |frame| {
+            let function = frames.function_at(frame.lookup_pc());
+            if let Some(function) = function.filter(|f| f.file.is_some()) {
+                trace.add(Place(frame.pc), function.is_prelude);
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    trace
+}
+
+fn line_at(frames: &FrameTable, place: Place) -> Option<TraceLine> {
+    let function = frames.function_at(place.0 - 1)?;
+    let file = function.file.as_deref()?.to_owned();
+    let span = frames.span_at(place.0).filter(|span| *span != Span::default()).unwrap_or(function.span);
+    Some(TraceLine { procedure: function.name.to_string(), file, span })
+}
+
+/// The registers of this very frame.
+#[inline(always)]
+fn registers() -> Registers {
+    let (pc, sp, fp): (usize, usize, usize);
+    // SAFETY: reads registers only.
+    unsafe {
+        asm!(
+            "lea {pc}, [rip]", "mov {sp}, rsp", "mov {fp}, rbp",
+            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    Registers { pc, sp, fp }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rest_of(count: usize) -> (usize, usize, Vec<usize>) {
+        let mut trace = Trace::default();
+        (1..=count).for_each(|i| trace.add(Place(i), false));
+        let (omitted, outer) = trace.rest();
+        (trace.inner.len(), omitted, outer.iter().map(|place| place.0).collect())
+    }
+
+    #[test]
+    fn both_ends_are_kept_and_nothing_twice() {
+        assert_eq!(rest_of(0), (0, 0, vec![]));
+        assert_eq!(rest_of(10), (10, 0, vec![]));
+        assert_eq!(rest_of(11), (10, 0, vec![11]));
+        assert_eq!(rest_of(12), (10, 0, vec![11, 12]));
+        assert_eq!(rest_of(1000), (10, 988, vec![999, 1000]));
+    }
+
+    #[test]
+    fn the_place_is_the_innermost_outside_of_the_prelude() {
+        let mut trace = Trace::default();
+        [(1, true), (2, false), (3, false)].iter().for_each(|(pc, prelude)| trace.add(Place(*pc), *prelude));
+        assert_eq!(trace.user.map(|place| place.0), Some(2));
+    }
+}

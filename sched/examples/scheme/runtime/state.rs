@@ -1,0 +1,141 @@
+//! What a task of Scheme keeps besides its stack: arguments that do not fit registers, and how it ended.
+//!
+//! Compiled code reads and writes the first two fields at fixed offsets, without a write barrier: arguments count as
+//! roots only between two calls of [`TaskState::keep_arguments`], and whoever makes them roots shades them while
+//! marking. The collector may look on while the task runs, so buffers that were outgrown are kept.
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::scheme::fault::Failure;
+use crate::scheme::object::MAX_PARAMETERS;
+use crate::scheme::value::Value;
+
+/// Values that are handed to compiled code in memory: a closure and the four register arguments.
+pub const REGISTERS: usize = 5;
+
+type Buffer = Arc<[AtomicU64]>;
+
+/// A task's part of the language.
+#[derive(Debug)]
+#[repr(C)]
+pub struct TaskState {
+    /// The buffer for arguments from the fifth on.
+    arguments: AtomicPtr<AtomicU64>,
+    /// What `apply` and the stack check hand back: a closure, then four arguments.
+    registers: [AtomicU64; REGISTERS],
+    /// How many words of the buffer are roots at the moment.
+    live: AtomicUsize,
+    /// Every buffer that was in use. Boxes of words that are only reached through `arguments`.
+    buffers: Mutex<Vec<Buffer>>,
+    recover: AtomicUsize,
+    failure: Mutex<Option<Failure>>,
+}
+
+impl TaskState {
+    /// Where [`TaskState`] keeps the address of the argument buffer, in bytes.
+    pub const ARGUMENTS_OFFSET: usize = std::mem::offset_of!(TaskState, arguments);
+    /// Where it keeps the registers.
+    pub const REGISTERS_OFFSET: usize = std::mem::offset_of!(TaskState, registers);
+
+    /// Of a new task.
+    pub fn new() -> TaskState {
+        let registers = std::array::from_fn(|_| AtomicU64::new(Value::FALSE.0));
+        let state = TaskState {
+            arguments: AtomicPtr::new(std::ptr::null_mut()),
+            registers,
+            live: AtomicUsize::new(0),
+            buffers: Mutex::new(Vec::new()),
+            recover: AtomicUsize::new(0),
+            failure: Mutex::new(None),
+        };
+        state.reserve_arguments(MAX_PARAMETERS);
+        state
+    }
+
+    /// Makes room for `count` words of arguments. Their contents are lost.
+    pub fn reserve_arguments(&self, count: usize) {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffers.last().is_none_or(|buffer| buffer.len() < count) {
+            let words = count.next_power_of_two();
+            let buffer: Buffer = (0..words).map(|_| AtomicU64::new(Value::FALSE.0)).collect();
+            self.arguments.store(buffer.as_ptr().cast_mut(), Ordering::Release);
+            buffers.push(buffer);
+        }
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: a buffer, as long as `reserve_arguments` was asked for, that lives as long as `self`. `index` is
+        // less than a count that came with a call, and whoever passed the arguments had reserved room for them.
+        unsafe { &*self.arguments.load(Ordering::Acquire).add(index) }
+    }
+
+    /// Word `index` of the argument buffer.
+    pub fn argument(&self, index: usize) -> Value {
+        Value(self.word(index).load(Ordering::Relaxed))
+    }
+
+    /// Sets word `index` of the argument buffer.
+    pub fn set_argument(&self, index: usize, value: Value) {
+        self.word(index).store(value.0, Ordering::Relaxed);
+    }
+
+    /// Makes the first `count` words of the buffer roots. While marking, the caller shades them.
+    pub fn keep_arguments(&self, count: usize) {
+        self.live.store(count, Ordering::Release);
+    }
+
+    /// Sets register `index`: 0 is the closure, the arguments follow.
+    pub fn set_register(&self, index: usize, value: Value) {
+        self.registers[index].store(value.0, Ordering::Relaxed);
+    }
+
+    /// Shows the arguments that are alive. The registers never are at a safepoint.
+    pub fn visit(&self, visit: &mut dyn FnMut(usize)) {
+        let live = self.live.load(Ordering::Acquire);
+        (0..live).for_each(|i| visit(self.argument(i).0 as usize));
+    }
+
+    /// Where a fault goes on: the address of a recover point; 0 for none. Returns the one before.
+    pub fn set_recover_point(&self, point: usize) -> usize {
+        self.recover.swap(point, Ordering::Relaxed)
+    }
+
+    /// The address of the recover point.
+    pub fn recover_point(&self) -> usize {
+        self.recover.load(Ordering::Relaxed)
+    }
+
+    /// Notes how the program ended.
+    pub fn set_failure(&self, failure: Failure) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
+
+    /// How the program ended, once.
+    pub fn take_failure(&self) -> Option<Failure> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_live_arguments_are_roots() {
+        let state = TaskState::new();
+        (0..10).for_each(|i| state.set_argument(i, Value::index(i)));
+        let seen = || {
+            let mut seen = Vec::new();
+            state.visit(&mut |v| seen.push(Value(v as u64)));
+            seen
+        };
+        assert_eq!(seen(), []);
+        state.keep_arguments(2);
+        assert_eq!(seen(), [Value::index(0), Value::index(1)]);
+        state.keep_arguments(0);
+        state.reserve_arguments(5000);
+        state.set_argument(4999, Value::TRUE);
+        assert_eq!((seen(), state.argument(4999)), (vec![], Value::TRUE));
+    }
+}

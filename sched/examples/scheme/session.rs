@@ -1,0 +1,85 @@
+//! From the text of a program to something that runs.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use gc_mark::Phases;
+use gc_mark::heap::{HeapConfig, HeapError};
+
+use super::codegen::{CompileError, Compiler};
+use super::expand::expand;
+use super::language::{Scheme, Sink};
+use super::machine::Heap;
+use super::object::SchemeModel;
+use super::primitives::{self, Primitive};
+use super::syntax_error::SyntaxError;
+
+/// The library, in Scheme.
+const PRELUDE: &str = include_str!("prelude.scm");
+
+/// How a program is built.
+pub struct Options {
+    /// Most bytes of objects.
+    pub heap_limit: usize,
+    /// Collect at every allocation: slow, and finds every missing root.
+    pub gc_stress: bool,
+    /// Primitives besides the built-in ones.
+    pub primitives: Vec<Primitive>,
+    /// Where `display` and its kin write.
+    pub output: Sink,
+}
+
+impl Default for Options {
+    /// 4 GiB of heap, output to standard output.
+    fn default() -> Options {
+        Options {
+            heap_limit: HeapConfig::default().limit_bytes,
+            gc_stress: false,
+            primitives: Vec::new(),
+            output: Box::new(io::BufWriter::new(io::stdout())),
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("heap_limit", &self.heap_limit).finish_non_exhaustive()
+    }
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The text.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// The compiler.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The heap.
+    #[error("cannot make a heap: {0}")]
+    Heap(#[from] HeapError),
+}
+
+/// Compiles the library and the program `source`; `file` is for messages.
+///
+/// The result goes into `Runtime::builder(scheme).phases(phases)`, where `phases` is [`Scheme::phases`]:
+/// compiled code tests their flag.
+///
+/// # Errors
+///
+/// [`BuildError`] says what is wrong with the program, or with the machine.
+pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, BuildError> {
+    let config = HeapConfig { limit_bytes: options.heap_limit, ..HeapConfig::default() };
+    let heap = Heap::new(SchemeModel, config)?;
+    let phases = Arc::new(Phases::new());
+    let mut all = primitives::all();
+    all.extend(options.primitives);
+    let mut compiler = Compiler::new(heap, all, phases.write_barrier_flag().cast())?;
+    let known: HashSet<String> = compiler.global_names();
+    compiler.add_prelude(&expand("prelude.scm", PRELUDE, &known)?)?;
+    let known = compiler.global_names();
+    compiler.add_program(&expand(file, source, &known)?)?;
+    Ok(Scheme::new(compiler.finish()?, options.heap_limit, options.gc_stress, options.output, phases))
+}

@@ -1,0 +1,67 @@
+//! Stacks with a red zone: what the runtime's helpers use below the limit that prologues check.
+
+use std::error::Error;
+
+use sched::{StackSource, TaskStack};
+
+/// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits.
+pub const RED_ZONE: usize = 64 << 10;
+
+/// Somebody's stacks, with a higher limit.
+#[derive(Debug)]
+pub struct WithRedZone<S> {
+    stacks: S,
+    /// Most bytes that the program may use.
+    usable: usize,
+}
+
+impl<S: StackSource> WithRedZone<S> {
+    /// Of each stack the program may use `usable` bytes at most, and never the red zone.
+    pub fn new(stacks: S, usable: usize) -> WithRedZone<S> {
+        WithRedZone { stacks, usable }
+    }
+}
+
+/// Bytes of the smallest stack on which a program has `usable` bytes, but for what barriers take; at least twice the red zone.
+///
+/// A power of two stands for the whole stack, red zone included: a program that may use 1 GiB does not get 2 GiB mapped.
+pub fn stack_bytes(usable: usize) -> Option<usize> {
+    usable.max(2 * RED_ZONE).checked_next_power_of_two()
+}
+
+// SAFETY: the stacks are those of `stacks`; only the limit is higher.
+unsafe impl<S: StackSource> StackSource for WithRedZone<S> {
+    fn alloc(&self, bytes: usize) -> Result<TaskStack, Box<dyn Error + Send + Sync>> {
+        let mut stack = self.stacks.alloc(bytes)?;
+        let for_program = stack.bars.stack_hi().saturating_sub(self.usable);
+        stack.limit = for_program.max(stack.limit + RED_ZONE);
+        Ok(stack)
+    }
+
+    unsafe fn free(&self, stack: TaskStack) {
+        // SAFETY: passed on.
+        unsafe { self.stacks.free(stack) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrier_arch::Spacing;
+    use sched::PooledStacks;
+    use stack_alloc::GuardPages;
+
+    #[test]
+    fn the_program_gets_what_it_may_use_and_never_the_red_zone() {
+        for usable in [1, 100_000, 1 << 20, (1 << 20) + 1] {
+            let size = stack_bytes(usable).expect("a size");
+            let source = WithRedZone::new(PooledStacks::new(Spacing::default(), GuardPages::Off), usable);
+            let stack = source.alloc(size).expect("a stack");
+            assert!(stack.limit >= stack.bars.base() + RED_ZONE, "{usable}");
+            assert!(stack.bars.stack_hi() - stack.limit <= usable, "{usable}");
+            // SAFETY: it came from there, and nothing ran on it.
+            unsafe { source.free(stack) };
+        }
+        assert_eq!(stack_bytes(usize::MAX), None);
+    }
+}
