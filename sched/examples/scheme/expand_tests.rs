@@ -79,6 +79,7 @@ fn bindings() {
         ("(letrec ((x (lambda () x))) x)", "(letrec* ((x.0 (lambda () x.0))) x.0)"),
         ("(letrec* () a)", "a"),
         ("(let f ((x f)) (f x))", "(letrec* ((f.0 (lambda (x.1) (f.0 x.1)))) (f.0 f))"),
+        ("(let g ((x a) (y b)) (g y x))", "(letrec* ((g.0 (lambda (x.1 y.2) (g.0 y.2 x.1)))) (g.0 a b))"),
         (
             "(do ((i 0 (+ i 1)) (j a)) ((f i) a j) (k i) b)",
             "(letrec* ((do.0 (lambda (i.1 j.2) (if (f i.1) (begin a j.2) (begin (k i.1) b (do.0 (+ i.1 1) j.2)))))) (do.0 0 a))",
