@@ -11,7 +11,7 @@ use crate::workload::Row;
 /// One table, a row per measurement.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+    table.load_style(UTF8_FULL_CONDENSED).set_header([
         "stack",
         "barriers",
         "GC cycles",
@@ -37,7 +37,7 @@ pub fn table(rows: &[Row]) -> Table {
             format!("{:.1} s", row.total_ms as f64 / 1e3),
         ]);
     }
-    for column in table.column_iter_mut().filter(|column| column.index() != 1) {
+    for column in table.column_iter_mut().filter(|column| column.index != 1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
