@@ -97,8 +97,11 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         }
     }
 
-    /// The second scan of `stack`, at mark termination: up to the lowest barrier that was not hit, and what nobody vouches for
+    /// The second scan of `stack`, for mark termination: up to the lowest barrier that was not hit, and what nobody vouches for
     /// above. The whole stack if it had no first scan in this cycle, or got no barriers.
+    ///
+    /// The stack must not run between this and the end of the cycle. It may be scanned in phase Mark already, while others still
+    /// run on their way to a safepoint: what they store into the heap, they shade.
     ///
     /// # Errors
     ///
@@ -109,7 +112,8 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         receipt: &Receipt,
         grey: impl FnMut(Object),
     ) -> Result<Scan, ScanError<'s>> {
-        let cycle = self.cycle_in(&[Phase::MarkTermination], "re-scan", "mark termination")?;
+        let cycle =
+            self.cycle_in(&[Phase::Mark, Phase::MarkTermination], "re-scan", "mark or mark termination")?;
         let (mut claim, bounded) = match receipt.claim_re_scan(cycle, stack.bars().top()) {
             ReScanClaim::Clean => return Ok(Scan::Clean),
             ReScanClaim::AlreadyScanned => return Ok(Scan::AlreadyScanned),

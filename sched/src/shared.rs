@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use barrier_arch::Spacing;
 use gc_mark::{Grey, Phase, Phases, ScanReport};
@@ -55,8 +55,10 @@ pub(crate) struct Shared<L: Language> {
     pub(crate) roster: Roster<L>,
     /// Tasks that ran since their first scan, or that have had none (I14).
     pub(crate) dirty: Mutex<Vec<Arc<Task<L>>>>,
-    /// Figures of the first scans that workers made.
-    pub(crate) errand_scans: Mutex<ScanReport>,
+    /// Figures of what workers did for the collector.
+    pub(crate) own_first_scans: Mutex<ScanReport>,
+    pub(crate) own_re_scans: Mutex<ScanReport>,
+    pub(crate) own_removals: AtomicUsize,
     pub(crate) bell: Bell,
     pub(crate) log: Log,
     pub(crate) shutdown: AtomicBool,
@@ -86,7 +88,9 @@ impl<L: Language> Shared<L> {
             tasks: Mutex::new(HashMap::new()),
             roster,
             dirty: Mutex::new(Vec::new()),
-            errand_scans: Mutex::new(ScanReport::default()),
+            own_first_scans: Mutex::default(),
+            own_re_scans: Mutex::default(),
+            own_removals: AtomicUsize::new(0),
             bell: Bell::new(),
             log: Log::default(),
             shutdown: AtomicBool::new(false),

@@ -13,7 +13,7 @@ use crossbeam_deque::Worker as Deque;
 use crossbeam_utils::CachePadded;
 use crossbeam_utils::sync::Parker;
 
-use crate::collector::errand;
+use crate::collector::errand::{self, ScannerOf};
 use crate::language::Language;
 use crate::shared::Shared;
 use crate::task::Reason;
@@ -72,13 +72,11 @@ impl<L: Language> Worker<L> {
 
     /// Runs tasks until the runtime shuts down.
     pub(crate) fn run(self) {
+        let shared = Arc::clone(&self.shared);
+        let mut scanner = errand::scanner(&shared);
         self.shared.gate.enter();
         while let Some(task) = self.next() {
-            if self.shared.gate.is_closed() {
-                self.shared.gate.leave();
-                self.shared.gate.enter();
-            }
-            self.turn(task);
+            self.turn(task, &mut scanner);
         }
         self.shared.gate.leave();
     }
@@ -108,14 +106,14 @@ impl<L: Language> Worker<L> {
     }
 
     /// One stay of `task` on this thread, until it gives it up.
-    fn turn(&self, task: Arc<Task<L>>) {
+    fn turn(&self, task: Arc<Task<L>>, scanner: &mut ScannerOf<'_, L>) {
         if task.state.start() == Start::Claimed {
             return; // whoever has it will queue it again
         }
         let current = &self.shared.roster.0[self.index];
         task.worker.store((&raw const *self).cast_mut(), Ordering::Relaxed);
         current.store(Arc::as_ptr(&task).cast_mut(), Ordering::SeqCst);
-        let reason = self.stay(&task);
+        let reason = self.stay(&task, scanner);
         current.store(std::ptr::null_mut(), Ordering::SeqCst);
         match reason {
             Reason::Safepoint => {} // only on shutdown: it is abandoned
@@ -133,17 +131,20 @@ impl<L: Language> Worker<L> {
     }
 
     /// Runs `task` through its safepoints; returns why it really left.
-    fn stay(&self, task: &Arc<Task<L>>) -> Reason {
+    fn stay(&self, task: &Arc<Task<L>>, scanner: &mut ScannerOf<'_, L>) -> Reason {
         loop {
-            errand::before_it_runs(&self.shared, task);
+            // Whoever closes the gate poisons what it finds in `current`. The task is there by now: either it was poisoned, or
+            // we see the gate closed.
+            if self.shared.gate.is_closed() {
+                errand::before_it_stops(&self.shared, scanner, task);
+                self.shared.gate.leave();
+                self.shared.gate.enter();
+            }
+            errand::before_it_runs(&self.shared, scanner, task);
             // SAFETY: we started it.
             let reason = unsafe { task.resume(self.context.get()) };
             if reason != Reason::Safepoint || self.shared.is_shutting_down() {
                 return reason;
-            }
-            if self.shared.gate.is_closed() {
-                self.shared.gate.leave();
-                self.shared.gate.enter();
             }
         }
     }

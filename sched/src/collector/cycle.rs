@@ -10,14 +10,15 @@
 //! ```
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gc_mark::write_barrier::shade;
-use gc_mark::{Cycle, Drained, Heap, MarkWorker, ScanReport, Scanner, Started, Verify};
+use gc_mark::{Cycle, Drained, Heap, MarkWorker, ScanReport, Started, Verify};
 use unwind_walk::FramePointers;
 
-use super::errand;
+use super::errand::{self, ScannerOf};
 use super::fatal;
 use super::stats::CycleStats;
 use crate::language::Language;
@@ -31,18 +32,13 @@ const QUANTUM: usize = 4096;
 /// What the collector's thread keeps from cycle to cycle.
 pub(crate) struct Collector<'s, L: Language> {
     shared: &'s Arc<Shared<L>>,
-    scanner: Scanner<'s, L::Heap, L::Frames, FramePointers>,
+    scanner: ScannerOf<'s, L>,
     worker: MarkWorker,
 }
 
 impl<'s, L: Language> Collector<'s, L> {
     pub(crate) fn new(shared: &'s Arc<Shared<L>>) -> Self {
-        let language = &shared.language;
-        // SAFETY: sched's contract with its users: code on its tasks keeps frame pointers, and the language's map is right
-        // about where barriers may stand.
-        let scanner =
-            unsafe { Scanner::new(language.heap(), &shared.phases, language.frames(), FramePointers) };
-        Collector { shared, scanner, worker: MarkWorker::new(&shared.grey) }
+        Collector { shared, scanner: errand::scanner(shared), worker: MarkWorker::new(&shared.grey) }
     }
 
     /// A cycle beside the running program.
@@ -79,7 +75,7 @@ impl<'s, L: Language> Collector<'s, L> {
         stats.tasks = tasks.len();
         for task in &tasks {
             stats.removed += errand::remove_barriers(task);
-            self.mark_task_roots(task);
+            errand::shade_task_roots(shared, task);
         }
         self.finish_marking(cycle, tasks, &mut stats);
         shared.gate.open();
@@ -108,13 +104,6 @@ impl<'s, L: Language> Collector<'s, L> {
         });
     }
 
-    fn mark_task_roots(&self, task: &Task<L>) {
-        let (language, grey) = (&self.shared.language, &self.shared.grey);
-        language.visit_task_roots(&task.language, &mut |value| {
-            shade(language.heap(), grey, value);
-        });
-    }
-
     fn all_tasks(&self) -> Vec<Arc<Task<L>>> {
         self.shared.tasks.lock().values().cloned().collect()
     }
@@ -133,7 +122,7 @@ impl<'s, L: Language> Collector<'s, L> {
                 thread::sleep(Duration::from_micros(20));
             }
         }
-        stats.first += std::mem::take(&mut *self.shared.errand_scans.lock());
+        stats.first += std::mem::take(&mut *self.shared.own_first_scans.lock());
         tasks
     }
 
@@ -187,8 +176,10 @@ impl<'s, L: Language> Collector<'s, L> {
         let heap = shared.language.heap();
         let since = Instant::now();
         stats.dirty = dirty.len();
-        for task in &dirty {
-            stats.re_scan += self.re_scan(task);
+        // Those that ran until the world stopped have been re-scanned by their workers.
+        stats.re_scan += std::mem::take(&mut *shared.own_re_scans.lock());
+        for task in dirty.iter().filter(|task| !task.state.is_done()) {
+            stats.re_scan += errand::re_scan(shared, &mut self.scanner, task);
         }
         stats.re_scan_time = since.elapsed();
         let since = Instant::now();
@@ -202,21 +193,6 @@ impl<'s, L: Language> Collector<'s, L> {
         self.expect_phase(shared.phases.finish());
     }
 
-    fn re_scan(&mut self, task: &Task<L>) -> ScanReport {
-        if task.state.is_done() {
-            return ScanReport::default();
-        }
-        self.mark_task_roots(task);
-        // SAFETY: the world is stopped, so no worker has it.
-        let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
-        let Some(stack) = stopped else { return ScanReport::default() };
-        let grey = &self.shared.grey;
-        match self.scanner.re_scan(&stack, &task.receipt, |object| grey.push(object)) {
-            Ok(scan) => scan.report(),
-            Err(broken) => fatal::die(task, &broken),
-        }
-    }
-
     /// World stopped: marks again from scratch, and dies if something reachable was missed.
     fn verify(&self, cycle: Cycle) -> usize {
         let language = &self.shared.language;
@@ -224,7 +200,7 @@ impl<'s, L: Language> Collector<'s, L> {
         language.visit_roots(&mut |value| verify.root("language root", value));
         for task in self.all_tasks().iter().filter(|task| !task.state.is_done()) {
             language.visit_task_roots(&task.language, &mut |value| verify.root("task root", value));
-            // SAFETY: as in `re_scan`.
+            // SAFETY: the world is stopped, so no worker has it.
             let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
             if let Some(stack) = stopped
                 && let Err(broken) = verify.stack(task.id() as usize, &stack)
@@ -241,7 +217,7 @@ impl<'s, L: Language> Collector<'s, L> {
 
     /// After the pause: takes the barriers off the stacks that do not run, and asks the others' workers to.
     fn remove_barriers(&mut self, tasks: &[Arc<Task<L>>]) -> usize {
-        let mut removed = 0;
+        let mut removed = self.shared.own_removals.swap(0, Ordering::Relaxed);
         for task in tasks {
             match task.state.claim() {
                 Claim::Held => {

@@ -3,9 +3,11 @@
 //! The collector cannot claim a task that runs. It leaves word with it and sends it to a safepoint; the worker, which
 //! then has the stack, runs the errand.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use gc_mark::{Phase, Ran, Scan, ScanReport, Scanner};
+use gc_mark::write_barrier::shade;
+use gc_mark::{Phase, Ran, Scan, ScanError, ScanReport, Scanner, Stopped};
 use unwind_walk::FramePointers;
 
 use super::fatal;
@@ -33,33 +35,56 @@ impl Errand {
     }
 }
 
+/// A scanner for one thread of the runtime, which keeps its cache of frame maps for life.
+pub(crate) type ScannerOf<'s, L> = Scanner<'s, <L as Language>::Heap, <L as Language>::Frames, FramePointers>;
+
+/// A scanner for the calling thread.
+pub(crate) fn scanner<L: Language>(shared: &Shared<L>) -> ScannerOf<'_, L> {
+    let language = &shared.language;
+    // SAFETY: sched's contract with its users: code on its tasks keeps frame pointers, and the language's map is right
+    // about where barriers may stand.
+    unsafe { Scanner::new(language.heap(), &shared.phases, language.frames(), FramePointers) }
+}
+
 /// Does what is asked of `task`, and notes that it will run: every resumption goes through here, behind the gate.
-pub(crate) fn before_it_runs<L: Language>(shared: &Shared<L>, task: &std::sync::Arc<Task<L>>) {
+pub(crate) fn before_it_runs<L: Language>(
+    shared: &Shared<L>,
+    scanner: &mut ScannerOf<'_, L>,
+    task: &Arc<Task<L>>,
+) {
     if task.errand.0.load(Ordering::SeqCst) != NOTHING {
-        run(shared, task);
+        run(shared, scanner, task);
     }
-    if shared.phases.write_barrier_on()
-        && let Some(cycle) = shared.phases.cycle()
-        && task.receipt.note_run(cycle) == Ran::BecameDirty
-    {
-        shared.dirty.lock().push(std::sync::Arc::clone(task));
+    let Some(cycle) = shared.phases.cycle() else { return };
+    match task.receipt.note_run(cycle) {
+        Ran::BecameDirty => shared.dirty.lock().push(Arc::clone(task)),
+        Ran::AlreadyDirty | Ran::NotScanned => {}
+        Ran::ReScanned | Ran::BeingScanned => fatal::die(task, &"it was about to run after its last scan"),
+    }
+}
+
+/// `task` came to a safepoint because somebody closed the gate. If that is for mark termination, its worker re-scans it at once: the stack
+/// and the scanner's code are in this processor's caches, and several workers do it at the same time. It will not run before the cycle's end.
+pub(crate) fn before_it_stops<L: Language>(
+    shared: &Shared<L>,
+    scanner: &mut ScannerOf<'_, L>,
+    task: &Task<L>,
+) {
+    if shared.phases.now() == Phase::Mark {
+        let report = re_scan(shared, scanner, task);
+        *shared.own_re_scans.lock() += report;
     }
 }
 
 #[cold]
-fn run<L: Language>(shared: &Shared<L>, task: &Task<L>) {
+fn run<L: Language>(shared: &Shared<L>, scanner: &mut ScannerOf<'_, L>, task: &Task<L>) {
     match (task.errand.0.swap(NOTHING, Ordering::SeqCst), shared.phases.now()) {
         (FIRST_SCAN, Phase::Scan) => {
-            // SAFETY: sched's contract with its users: code on its tasks keeps frame pointers, and the language's map is right
-            // about where barriers may stand.
-            let mut scanner = unsafe {
-                Scanner::new(shared.language.heap(), &shared.phases, shared.language.frames(), FramePointers)
-            };
-            let report = first_scan(shared, &mut scanner, task);
-            *shared.errand_scans.lock() += report;
+            let report = first_scan(shared, scanner, task);
+            *shared.own_first_scans.lock() += report;
         }
         (REMOVE_BARRIERS, Phase::Off) => {
-            remove_barriers(task);
+            shared.own_removals.fetch_add(remove_barriers(task), Ordering::Relaxed);
         }
         _ => {} // too late: the next cycle sees to it
     }
@@ -68,21 +93,40 @@ fn run<L: Language>(shared: &Shared<L>, task: &Task<L>) {
 /// The first scan of a task that the caller has (it started it, or claimed it).
 pub(crate) fn first_scan<L: Language>(
     shared: &Shared<L>,
-    scanner: &mut Scanner<'_, L::Heap, L::Frames, FramePointers>,
+    scanner: &mut ScannerOf<'_, L>,
     task: &Task<L>,
+) -> ScanReport {
+    scan(shared, task, |stack| {
+        scanner.first_scan(stack, &task.receipt, shared.modes.spacing, |object| shared.grey.push(object))
+    })
+}
+
+/// The re-scan of a task that will not run before the end of the cycle, by whoever has it or has stopped the world.
+pub(crate) fn re_scan<L: Language>(
+    shared: &Shared<L>,
+    scanner: &mut ScannerOf<'_, L>,
+    task: &Task<L>,
+) -> ScanReport {
+    scan(shared, task, |stack| scanner.re_scan(stack, &task.receipt, |object| shared.grey.push(object)))
+}
+
+fn scan<'t, L: Language>(
+    shared: &Shared<L>,
+    task: &'t Task<L>,
+    scan: impl FnOnce(&Stopped<'t>) -> Result<Scan, ScanError<'t>>,
 ) -> ScanReport {
     // SAFETY: the caller has the stack.
     let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
     let Some(stack) = stopped else { return ScanReport::default() };
-    let heap = shared.language.heap();
+    shade_task_roots(shared, task);
+    scan(&stack).unwrap_or_else(|broken| fatal::die(task, &broken)).report()
+}
+
+/// Marks what the task keeps outside of its stack.
+pub(crate) fn shade_task_roots<L: Language>(shared: &Shared<L>, task: &Task<L>) {
     shared.language.visit_task_roots(&task.language, &mut |value| {
-        gc_mark::write_barrier::shade(heap, &shared.grey, value);
+        shade(shared.language.heap(), &shared.grey, value);
     });
-    match scanner.first_scan(&stack, &task.receipt, shared.modes.spacing, |object| shared.grey.push(object)) {
-        Ok(Scan::Done(report)) => report,
-        Ok(_) => ScanReport::default(),
-        Err(broken) => fatal::die(task, &broken),
-    }
 }
 
 /// Takes the barriers off a stack that the caller has.

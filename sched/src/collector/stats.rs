@@ -22,9 +22,9 @@ pub struct CycleStats {
     pub mark: Duration,
     /// The mark-termination pause: from the request to stop to the world's restart.
     pub pause: Duration,
-    /// Of that: until everybody had stopped.
+    /// Of that: until everybody had stopped. Workers re-scan what they ran within this time.
     pub time_to_stop: Duration,
-    /// Of that: re-scanning stacks.
+    /// Of that: re-scanning the other dirty stacks.
     pub re_scan_time: Duration,
     /// Of that: marking what the re-scan, or a late write barrier, made grey.
     pub drain_time: Duration,
@@ -34,7 +34,7 @@ pub struct CycleStats {
     pub first: ScanReport,
     /// The re-scans of all dirty stacks.
     pub re_scan: ScanReport,
-    /// Barriers taken away after the pause.
+    /// Barriers taken away after the pause; those of tasks that run are counted in the next cycle.
     pub removed: usize,
     /// Tasks that existed at the start.
     pub tasks: usize,
