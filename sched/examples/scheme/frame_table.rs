@@ -43,7 +43,7 @@ struct Site {
 }
 
 /// The table. Immutable while the program runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FrameTable {
     functions: Vec<FunctionRecord>,
     sites: Vec<Site>,
@@ -83,6 +83,12 @@ impl FrameTable {
     /// How many calls there are.
     pub fn sites(&self) -> usize {
         self.sites.len()
+    }
+
+    /// Place and number of roots of each call in the functions called `name`.
+    pub fn sites_of(&self, name: &str) -> Vec<(Span, usize)> {
+        let named = |site: &&Site| self.function_at(site.return_pc - 1).is_some_and(|f| &*f.name == name);
+        self.sites.iter().filter(named).map(|site| (site.span, site.slots.len())).collect()
     }
 
     fn site_at(&self, return_pc: usize) -> Option<&Site> {

@@ -18,7 +18,7 @@ use stack_alloc::GuardPages;
 
 use scheme::fault::{Failure, Fault};
 use scheme::runtime::run::run;
-use scheme::stacks::{WithRedZone, stack_bytes};
+use scheme::stacks::{WithRedZone, roomy_stack_bytes};
 use scheme::{Options, build};
 
 /// Compile and run a Scheme program.
@@ -137,8 +137,9 @@ fn read(file: &Path) -> Result<String, Unsuccessful> {
 }
 
 fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme::Scheme>, Unsuccessful> {
-    let size = stack_bytes(arguments.stack_limit).ok_or(Unsuccessful::Stack(arguments.stack_limit))?;
     let spacing = arguments.barriers.spacing();
+    let size = roomy_stack_bytes(arguments.stack_limit, spacing)
+        .ok_or(Unsuccessful::Stack(arguments.stack_limit))?;
     let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), arguments.stack_limit);
     let phases = scheme.phases();
     let mut builder = Runtime::builder(scheme).phases(Arc::clone(&phases));

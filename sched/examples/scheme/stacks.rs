@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use barrier_arch::{SizeClass, Spacing, StkbarSlice};
 use sched::{StackSource, TaskStack};
 
 /// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits.
@@ -22,11 +23,23 @@ impl<S: StackSource> WithRedZone<S> {
     }
 }
 
-/// Bytes of the smallest stack on which a program has `usable` bytes, but for what barriers take; at least twice the red zone.
+/// Size of a stack on which a program has `usable` bytes, but for what barriers take; at least twice the red zone.
 ///
 /// A power of two stands for the whole stack, red zone included: a program that may use 1 GiB does not get 2 GiB mapped.
 pub fn stack_bytes(usable: usize) -> Option<usize> {
     usable.max(2 * RED_ZONE).checked_next_power_of_two()
+}
+
+/// As [`stack_bytes`], where barriers in `spacing` may take much of a stack: at least three quarters of `usable` are left.
+pub fn roomy_stack_bytes(usable: usize, spacing: Spacing) -> Option<usize> {
+    let mut size = stack_bytes(usable)?;
+    loop {
+        let taken = StkbarSlice::stolen_bytes(SizeClass::of(size).ok()?, spacing) + RED_ZONE;
+        if size.saturating_sub(taken) >= usable.max(RED_ZONE) / 4 * 3 {
+            return Some(size);
+        }
+        size = size.checked_mul(2)?;
+    }
 }
 
 // SAFETY: the stacks are those of `stacks`; only the limit is higher.
@@ -47,21 +60,23 @@ unsafe impl<S: StackSource> StackSource for WithRedZone<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barrier_arch::Spacing;
     use sched::PooledStacks;
     use stack_alloc::GuardPages;
 
     #[test]
     fn the_program_gets_what_it_may_use_and_never_the_red_zone() {
-        for usable in [1, 100_000, 1 << 20, (1 << 20) + 1] {
-            let size = stack_bytes(usable).expect("a size");
-            let source = WithRedZone::new(PooledStacks::new(Spacing::default(), GuardPages::Off), usable);
-            let stack = source.alloc(size).expect("a stack");
-            assert!(stack.limit >= stack.bars.base() + RED_ZONE, "{usable}");
-            assert!(stack.bars.stack_hi() - stack.limit <= usable, "{usable}");
-            // SAFETY: it came from there, and nothing ran on it.
-            unsafe { source.free(stack) };
+        for spacing in [Spacing::Off, Spacing::default(), Spacing::EveryFrame] {
+            for usable in [1, 64 << 10, 100_000, 1 << 20, (1 << 20) + 1] {
+                let size = roomy_stack_bytes(usable, spacing).expect("a size");
+                let source = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), usable);
+                let stack = source.alloc(size).expect("a stack");
+                assert!(stack.limit >= stack.bars.base() + RED_ZONE, "{usable} {spacing:?}");
+                let room = stack.bars.stack_hi() - stack.limit;
+                assert!(room <= usable && room >= usable / 4 * 3, "{usable} {spacing:?} {room}");
+                // SAFETY: it came from there, and nothing ran on it.
+                unsafe { source.free(stack) };
+            }
         }
-        assert_eq!(stack_bytes(usize::MAX), None);
+        assert_eq!(roomy_stack_bytes(usize::MAX, Spacing::Off), None);
     }
 }

@@ -1,1 +1,210 @@
+//! Whole programs: those in `programs/` and `errors/`, with barriers off, at doubling distances and at every frame, each
+//! collection verified.
 
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use barrier_arch::Spacing;
+use sched::{PooledStacks, Runtime};
+use stack_alloc::GuardPages;
+
+use super::fault::Failure;
+use super::runtime::run::run;
+use super::stacks::{WithRedZone, roomy_stack_bytes};
+use super::{Options, Scheme, build};
+
+/// The three modes in which everything must give the same results.
+pub const MODES: [Spacing; 3] =
+    [Spacing::Off, Spacing::Exponential { first: Spacing::FIRST }, Spacing::EveryFrame];
+
+/// Output kept for a test.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    /// All that was written.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a test runs its program.
+pub struct Trial {
+    pub spacing: Spacing,
+    pub stack_limit: usize,
+    pub options: Options,
+    output: Kept,
+}
+
+impl Trial {
+    /// 256 MiB of stack and heap, nothing special.
+    pub fn new(spacing: Spacing) -> Trial {
+        let output = Kept::default();
+        let options =
+            Options { heap_limit: 256 << 20, output: Box::new(output.clone()), ..Options::default() };
+        Trial { spacing, stack_limit: 256 << 20, options, output }
+    }
+
+    /// Collects at every allocation.
+    pub fn stress(mut self) -> Trial {
+        self.options.gc_stress = true;
+        self
+    }
+
+    /// Runs `source`: what it wrote, and the last value or the failure.
+    pub fn run(self, file: &str, source: &str) -> (String, Result<String, String>) {
+        let Trial { spacing, stack_limit, options, output } = self;
+        let result = match build(file, source, options) {
+            Err(error) => Err(error.to_string()),
+            Ok(scheme) => run_on(spacing, stack_limit, scheme).map_err(|failure| failure.to_string()),
+        };
+        (output.text(), result)
+    }
+}
+
+/// Runs a built program on a runtime of its own.
+pub fn run_on(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Result<String, Failure> {
+    let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
+    let phases = scheme.phases();
+    let builder =
+        Runtime::builder(scheme).phases(phases).workers(1).spacing(spacing).stacks(stacks).verify(true);
+    let size = roomy_stack_bytes(stack_limit, spacing).expect("a stack size");
+    let runtime = builder.stack_bytes(size).start().expect("threads");
+    runtime.spawn(run).expect("a stack").join().expect("no panic")
+}
+
+/// The last value of `source` in each mode, or the first line of its failure.
+pub fn value_in(spacing: Spacing, source: &str) -> String {
+    let (_, result) = Trial::new(spacing).run("test.scm", source);
+    result.unwrap_or_else(|failure| failure.lines().next().unwrap_or_default().to_owned())
+}
+
+fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scheme").join(name)
+}
+
+/// Every program of a directory with the text beside it.
+fn programs(name: &str, beside: &str) -> Vec<(String, String, String)> {
+    let read =
+        |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let entries = std::fs::read_dir(directory(name)).expect("the directory");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "scm"));
+    paths.sort();
+    let file = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    paths.iter().map(|path| (file(path), read(path), read(&path.with_extension(beside)))).collect()
+}
+
+#[test]
+fn programs_write_what_they_should_in_every_mode() {
+    let programs = programs("programs", "out");
+    assert!(programs.len() >= 25);
+    for (file, source, expected) in &programs {
+        for spacing in MODES {
+            let (output, result) = Trial::new(spacing).run(file, source);
+            assert_eq!(result.err(), None, "{file} {spacing:?}");
+            assert_eq!(&output, expected, "{file} {spacing:?}");
+        }
+    }
+}
+
+/// `*` stands for anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut open = false;
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+        open = part.is_empty();
+    }
+    rest.is_empty() || open
+}
+
+/// Sizes on the first line: `; options: --heap-limit 16M`.
+fn sizes(source: &str) -> HashMap<&str, usize> {
+    let line = source.lines().next().and_then(|line| line.strip_prefix("; options: ")).unwrap_or_default();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let size = |text: &str| text.trim_end_matches('M').parse::<usize>().expect("a size in M") << 20;
+    words.chunks_exact(2).map(|pair| (pair[0], size(pair[1]))).collect()
+}
+
+#[test]
+fn errors_are_reported_in_every_mode() {
+    for (file, source, expected) in
+        programs("errors/run", "err").iter().chain(&programs("errors/syntax", "err"))
+    {
+        for spacing in MODES {
+            let mut trial = Trial::new(spacing);
+            let sizes = sizes(source);
+            trial.stack_limit = sizes.get("--stack-limit").copied().unwrap_or(trial.stack_limit);
+            trial.options.heap_limit = sizes.get("--heap-limit").copied().unwrap_or(trial.options.heap_limit);
+            let (_, result) = trial.run(file, source);
+            let failure = result.expect_err(file);
+            let first = failure.lines().next().unwrap_or_default();
+            let pattern = expected.lines().next().unwrap_or_default();
+            assert!(matches(pattern, first), "{file} {spacing:?}\n  {first}\nwanted\n  {pattern}");
+        }
+    }
+}
+
+const STRESSED: &str = "
+    (define (build n) (if (= n 0) '() (cons (vector n (* 1.5 n)) (build (- n 1)))))
+    (define (total l) (if (null? l) 0 (+ (vector-ref (car l) 1) (total (cdr l)))))
+    (define counter (let ((n 0)) (lambda () (set! n (+ n 1)) n)))
+    (define (seven a b c d e f . g) (list a b c d e f g))
+    (display (total (build 20)))
+    (counter) (display (counter))
+    (display (map + '(1 2 3) '(4 5 6)))
+    (display (seven (list 1) (list 2) (list 3) (list 4) (list 5) (list 6) (list 7)))
+    (display (apply seven (build 8)))
+    (letrec ((even? (lambda (n) (if (= n 0) (list counter) (odd? (- n 1)))))
+             (odd? (lambda (n) (if (= n 0) '() (even? (- n 1))))))
+      (display (length (even? 10))))
+    (display (string->symbol (string-append \"ab\" (number->string 1.5))))";
+
+#[test]
+fn nothing_is_lost_when_every_allocation_collects() {
+    let (expected, result) = Trial::new(Spacing::Off).run("stress.scm", STRESSED);
+    assert!(result.is_ok() && expected.starts_with("315.02(5 7 9)((1) (2)"), "{expected} {result:?}");
+    for spacing in MODES {
+        let (output, result) = Trial::new(spacing).stress().run("stress.scm", STRESSED);
+        assert_eq!(result.err(), None, "{spacing:?}");
+        assert_eq!(output, expected, "{spacing:?}");
+    }
+}
+
+#[test]
+fn a_fault_far_up_the_stack_leaves_a_stack_that_can_be_scanned() {
+    let source = "(define (down n) (if (= n 0) (begin (collect-garbage) (car 5)) (+ 1 (down (- n 1)))))
+                  (down 20000)";
+    for spacing in MODES {
+        let scheme = build("panic.scm", source, Trial::new(spacing).options).expect("it compiles");
+        let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), 64 << 20);
+        let phases = scheme.phases();
+        let builder = Runtime::builder(scheme).phases(phases);
+        let runtime = builder.workers(1).spacing(spacing).stacks(stacks).stack_bytes(64 << 20).verify(true);
+        let runtime = runtime.start().expect("threads");
+        let task = runtime.spawn(|current| {
+            let failures: Vec<String> =
+                (0..3).filter_map(|_| Some(run(current).err()?.to_string())).collect();
+            current.collect();
+            failures
+        });
+        let failures = task.expect("a stack").join().expect("no panic");
+        assert_eq!(failures.len(), 3);
+        assert!(failures[0].contains("... 19989 more"), "{}", failures[0]);
+    }
+}

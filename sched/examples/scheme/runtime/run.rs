@@ -60,5 +60,5 @@ extern "C" fn body(task: usize) -> usize {
 /// What a program may use of its stack, in bytes.
 pub fn stack_bytes(machine: &Machine<'_>) -> usize {
     let bounds = machine.current().stack_bounds();
-    bounds.end - bounds.start
+    bounds.end.saturating_sub(bounds.start)
 }
