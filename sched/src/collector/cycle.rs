@@ -178,7 +178,10 @@ impl<'s, L: Language> Collector<'s, L> {
         stats.dirty = dirty.len();
         // Those that ran until the world stopped have been re-scanned by their workers.
         stats.re_scan += std::mem::take(&mut *shared.own_re_scans.lock());
-        for task in dirty.iter().filter(|task| !task.state.is_done()) {
+        let is_left = |task: &&Arc<Task<L>>| {
+            !task.state.is_done() && (task.receipt.is_dirty(cycle) || !task.receipt.is_scanned(cycle))
+        };
+        for task in dirty.iter().filter(is_left) {
             stats.re_scan += errand::re_scan(shared, &mut self.scanner, task);
         }
         stats.re_scan_time = since.elapsed();
