@@ -10,7 +10,6 @@
 mod report;
 #[path = "../scheme/mod.rs"]
 mod scheme;
-mod statistics;
 mod workload;
 
 use std::error::Error;
@@ -19,10 +18,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use barrier_arch::Spacing;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use scheme::cli::{Barriers, bytes};
 use workload::Case;
 
 /// Measures the mark-termination pause of a deeply recursive program, with stack barriers off and on.
@@ -30,7 +29,7 @@ use workload::Case;
 #[command(name = "deep_recursion")]
 struct Arguments {
     /// Depths of the recursion, in bytes of stack (suffixes K, M, G)
-    #[arg(long, value_delimiter = ',', default_value = "1M,4M,16M,64M,256M", value_parser = bytes)]
+    #[arg(long, value_delimiter = ',', default_value = "1M,4M,16M,64M,256M", value_parser = depth)]
     depths: Vec<usize>,
     /// Seconds of work at each depth and mode
     #[arg(long, default_value_t = 5.0)]
@@ -49,24 +48,11 @@ struct Arguments {
     svg: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Barriers {
-    Off,
-    On,
-    EveryFrame,
-}
-
-/// A size with an optional suffix.
-fn bytes(text: &str) -> Result<usize, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: usize = digits.parse().map_err(|_| "not a size; write 64K, 16M or 1G".to_owned())?;
-    let size = number.checked_mul(1 << shift).filter(|size| (4096..=1 << 32).contains(size));
-    size.ok_or_else(|| "a depth is between 4K and 4G".to_owned())
+/// A depth that is worth measuring and fits a stack.
+fn depth(text: &str) -> Result<usize, String> {
+    let size = bytes(text)?;
+    let possible = (4096..=1 << 32).contains(&size);
+    possible.then_some(size).ok_or_else(|| "a depth is between 4K and 4G".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -83,15 +69,17 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let time = Duration::try_from_secs_f64(arguments.seconds)?;
     let cases: Vec<_> = (arguments.depths.iter())
         .flat_map(|&stack_bytes| arguments.barriers.iter().map(move |&mode| (stack_bytes, mode)))
-        .map(|(stack_bytes, mode)| Case { stack_bytes, spacing: spacing(mode), time, workers: arguments.workers })
+        .map(|(stack_bytes, mode)| Case { stack_bytes, barriers: mode, time, workers: arguments.workers })
         .collect();
     println!("A Scheme program recurses to each depth and allocates at the bottom while the collector runs.");
     let bar = ProgressBar::new(cases.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({elapsed} of about {duration})")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} {msg} ({elapsed} of about {duration})",
+    )?);
     bar.enable_steady_tick(Duration::from_millis(200));
     let mut rows = Vec::new();
     for case in &cases {
-        bar.set_message(format!("{} MiB, barriers {}", case.stack_bytes >> 20, case.barriers()));
+        bar.set_message(format!("{} MiB, barriers {}", case.stack_bytes >> 20, case.barriers.name()));
         rows.push(case.measure()?);
         bar.inc(1);
     }
@@ -104,12 +92,4 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         println!("written: {}", file.display());
     }
     Ok(())
-}
-
-fn spacing(mode: Barriers) -> Spacing {
-    match mode {
-        Barriers::Off => Spacing::Off,
-        Barriers::On => Spacing::default(),
-        Barriers::EveryFrame => Spacing::EveryFrame,
-    }
 }

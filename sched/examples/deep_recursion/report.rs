@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use crate::workload::Row;
 
 /// One table, a row per measurement.
-pub fn table(rows: &[Row]) -> Table {
+pub(crate) fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header([
         "stack",
@@ -44,20 +44,25 @@ pub fn table(rows: &[Row]) -> Table {
 }
 
 /// What it comes to, in a sentence per depth that was measured both ways.
-pub fn summary(rows: &[Row]) -> String {
-    let find = |bytes, barriers| rows.iter().find(|r| r.stack_bytes == bytes && r.barriers == barriers && r.cycles > 0);
+pub(crate) fn summary(rows: &[Row]) -> String {
+    let find = |bytes, barriers| {
+        rows.iter().find(|r| r.stack_bytes == bytes && r.barriers == barriers && r.cycles > 0)
+    };
     let mut lines = Vec::new();
     for off in rows.iter().filter(|row| row.barriers == "off" && row.cycles > 0) {
         if let Some(on) = find(off.stack_bytes, "on") {
             let ratio = off.pause_median_ns as f64 / on.pause_median_ns.max(1) as f64;
-            lines.push(format!("{:>8} of stack: the median pause is {ratio:.0}x shorter with barriers", bytes(off.stack_bytes as u64)));
+            lines.push(format!(
+                "{:>8} of stack: the median pause is {ratio:.0}x shorter with barriers",
+                bytes(off.stack_bytes as u64)
+            ));
         }
     }
     lines.join("\n")
 }
 
 /// Pause against depth, both axes logarithmic, a line per mode.
-pub fn draw(rows: &[Row], file: &Path) -> Result<(), Box<dyn Error>> {
+pub(crate) fn draw(rows: &[Row], file: &Path) -> Result<(), Box<dyn Error>> {
     let drawn: Vec<_> = rows.iter().filter(|row| row.cycles > 0).collect();
     let extreme = |of: fn(&Row) -> f64| {
         let values = drawn.iter().map(|row| of(row));

@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use barrier_arch::Spacing;
+use hdrhistogram::Histogram;
 use sched::{CycleStats, PooledStacks, Runtime};
 use serde::Serialize;
 use stack_alloc::GuardPages;
 
+use crate::scheme::cli::Barriers;
 use crate::scheme::primitives::Primitive;
 use crate::scheme::runtime::run::run;
 use crate::scheme::stacks::{WithRedZone, stack_bytes};
 use crate::scheme::value::Value;
 use crate::scheme::{Options, Scheme, build};
-use crate::statistics::{max, median, percentile};
 
 const PROGRAM: &str = include_str!("workload.scm");
 /// A stack for whatever the leaf does below the depth that is asked for.
@@ -29,58 +29,49 @@ static GOES_ON: AtomicBool = AtomicBool::new(true);
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// Depth of the recursion, in bytes of stack.
-    pub stack_bytes: usize,
+    pub(crate) stack_bytes: usize,
     /// Where barriers go.
-    pub spacing: Spacing,
+    pub(crate) barriers: Barriers,
     /// How long the leaf works.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// OS threads that run tasks.
-    pub workers: usize,
+    pub(crate) workers: usize,
 }
 
 /// What was measured. Times in nanoseconds unless the name says otherwise.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// Depth of the recursion.
-    pub stack_bytes: usize,
+    pub(crate) stack_bytes: usize,
     /// `off`, `on`, `every-frame`.
-    pub barriers: &'static str,
+    pub(crate) barriers: &'static str,
     /// Cycles that began and ended while the leaf worked.
-    pub cycles: usize,
+    pub(crate) cycles: usize,
     /// Mark-termination pauses.
-    pub pause_median_ns: u64,
+    pub(crate) pause_median_ns: u64,
     /// Mark-termination pauses.
-    pub pause_p99_ns: u64,
+    pub(crate) pause_p99_ns: u64,
     /// Mark-termination pauses.
-    pub pause_max_ns: u64,
+    pub(crate) pause_max_ns: u64,
     /// First scans of all stacks, beside the program but for the stack that is being scanned.
-    pub first_scan_median_ns: u64,
+    pub(crate) first_scan_median_ns: u64,
     /// Longest time that the deep task itself was held, first scan included.
-    pub stall_max_ns: u64,
+    pub(crate) stall_max_ns: u64,
     /// Bytes of stack scanned in the pause.
-    pub rescanned_bytes_median: u64,
+    pub(crate) rescanned_bytes_median: u64,
     /// Leaf operations done.
-    pub work_items: u64,
+    pub(crate) work_items: u64,
     /// From spawn to join.
-    pub total_ms: u64,
+    pub(crate) total_ms: u64,
     /// How long the leaf worked.
-    pub work_ms: u64,
+    pub(crate) work_ms: u64,
 }
 
 impl Case {
-    /// What the row is called.
-    pub fn barriers(&self) -> &'static str {
-        match self.spacing {
-            Spacing::Off => "off",
-            Spacing::Exponential { .. } => "on",
-            Spacing::EveryFrame => "every-frame",
-        }
-    }
-
     /// Runs the program and takes the figures.
-    pub fn measure(&self) -> Result<Row, Box<dyn Error>> {
+    pub(crate) fn measure(&self) -> Result<Row, Box<dyn Error>> {
         WANTED_BYTES.store(self.stack_bytes, Ordering::Relaxed);
         AT_THE_BOTTOM.store(false, Ordering::Relaxed);
         GOES_ON.store(true, Ordering::Relaxed);
@@ -103,20 +94,27 @@ impl Case {
         Ok(self.row(&cycles, stall, items.parse()?, work, total))
     }
 
-    fn row(&self, cycles: &[CycleStats], stall: u64, work_items: u64, work: Duration, total: Duration) -> Row {
-        let ns = |of: fn(&CycleStats) -> Duration| cycles.iter().map(|c| of(c).as_nanos() as u64).collect::<Vec<_>>();
-        let pauses = ns(|cycle| cycle.pause);
-        let bytes: Vec<_> = cycles.iter().map(|cycle| cycle.re_scan.bytes as u64).collect();
+    fn row(
+        &self,
+        cycles: &[CycleStats],
+        stall: u64,
+        work_items: u64,
+        work: Duration,
+        total: Duration,
+    ) -> Row {
+        let pauses = histogram(cycles, |cycle| cycle.pause.as_nanos() as u64);
+        let first_scans = histogram(cycles, |cycle| cycle.first_scan.as_nanos() as u64);
+        let bytes = histogram(cycles, |cycle| cycle.re_scan.bytes as u64);
         Row {
             stack_bytes: self.stack_bytes,
-            barriers: self.barriers(),
+            barriers: self.barriers.name(),
             cycles: cycles.len(),
-            pause_median_ns: median(&pauses),
-            pause_p99_ns: percentile(&pauses, 99),
-            pause_max_ns: max(&pauses),
-            first_scan_median_ns: median(&ns(|cycle| cycle.first_scan)),
+            pause_median_ns: pauses.value_at_quantile(0.5),
+            pause_p99_ns: pauses.value_at_quantile(0.99),
+            pause_max_ns: pauses.max(),
+            first_scan_median_ns: first_scans.value_at_quantile(0.5),
             stall_max_ns: stall,
-            rescanned_bytes_median: median(&bytes),
+            rescanned_bytes_median: bytes.value_at_quantile(0.5),
             work_items,
             total_ms: total.as_millis() as u64,
             work_ms: work.as_millis() as u64,
@@ -124,17 +122,26 @@ impl Case {
     }
 
     fn runtime(&self) -> Result<Runtime<Scheme>, Box<dyn Error>> {
+        let spacing = self.barriers.spacing();
         let usable = self.stack_bytes + ROOM_FOR_THE_LEAF;
         let mut size = stack_bytes(usable).ok_or("the depth is too large for a stack")?;
-        if self.spacing == Spacing::EveryFrame {
+        if self.barriers == Barriers::EveryFrame {
             size *= 2; // half of it is records
         }
-        let scheme = build("workload.scm", PROGRAM, Options { primitives: questions(), ..Options::default() })?;
-        let stacks = WithRedZone::new(PooledStacks::new(self.spacing, GuardPages::Off), usable);
+        let scheme =
+            build("workload.scm", PROGRAM, Options { primitives: questions(), ..Options::default() })?;
+        let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), usable);
         let phases = Arc::clone(&scheme.phases());
         let builder = Runtime::builder(scheme).phases(phases).stacks(stacks).stack_bytes(size);
-        Ok(builder.workers(self.workers).spacing(self.spacing).start()?)
+        Ok(builder.workers(self.workers).spacing(spacing).start()?)
     }
+}
+
+/// One figure of each cycle, to three significant digits.
+fn histogram(cycles: &[CycleStats], figure: fn(&CycleStats) -> u64) -> Histogram<u64> {
+    let mut histogram = Histogram::new(3).expect("three digits are allowed");
+    cycles.iter().for_each(|cycle| histogram += figure(cycle));
+    histogram
 }
 
 /// What the program asks us.

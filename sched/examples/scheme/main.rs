@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use barrier_arch::Spacing;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use sched::{PooledStacks, Runtime};
 use stack_alloc::GuardPages;
 
+use scheme::cli::{Barriers, bytes};
 use scheme::fault::{Failure, Fault};
 use scheme::runtime::run::run;
 use scheme::stacks::{WithRedZone, roomy_stack_bytes};
@@ -53,40 +53,6 @@ struct Arguments {
     heap_limit: usize,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Barriers {
-    /// None: the collector scans the whole stack twice
-    Off,
-    /// At doubling distances
-    On,
-    /// At every frame, to find mistakes
-    EveryFrame,
-}
-
-impl Barriers {
-    fn spacing(self) -> Spacing {
-        match self {
-            Barriers::Off => Spacing::Off,
-            Barriers::On => Spacing::default(),
-            Barriers::EveryFrame => Spacing::EveryFrame,
-        }
-    }
-}
-
-/// A size with an optional suffix.
-fn bytes(text: &str) -> Result<usize, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: usize =
-        digits.parse().map_err(|_| "not a number of bytes; write 4096, 64K, 16M or 1G".to_owned())?;
-    let size = number.checked_mul(1 << shift).filter(|size| *size > 0);
-    size.ok_or_else(|| "the size must be more than 0 and fit the address space".to_owned())
-}
-
 /// Why the program did not run to its end.
 #[derive(Debug, thiserror::Error)]
 enum Unsuccessful {
@@ -103,17 +69,26 @@ enum Unsuccessful {
     #[error("{0}")]
     Crash(sched::JoinError),
     #[error(transparent)]
-    Failed(#[from] Failure),
+    Failed(#[from] Box<Failure>),
+}
+
+impl Unsuccessful {
+    /// Tells the user; `(exit n)` is no news.
+    fn report(&self) -> ExitCode {
+        if let Unsuccessful::Failed(failure) = self
+            && let Fault::Exit(code) = failure.fault
+        {
+            return ExitCode::from(code as u8);
+        }
+        eprintln!("{self}");
+        ExitCode::FAILURE
+    }
 }
 
 fn main() -> ExitCode {
     match execute(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Unsuccessful::Failed(Failure { fault: Fault::Exit(code), .. })) => ExitCode::from(code as u8),
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => error.report(),
     }
 }
 
@@ -149,20 +124,4 @@ fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme
         builder = builder.trace(true);
     }
     Ok(builder.start()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_have_suffixes() {
-        assert_eq!(bytes("4096"), Ok(4096));
-        assert_eq!(bytes("64K"), Ok(64 << 10));
-        assert_eq!(bytes("16m"), Ok(16 << 20));
-        assert_eq!(bytes("1G"), Ok(1 << 30));
-        for bad in ["", "G", "1.5G", "-1", "0", "99999999999G", "12Q"] {
-            assert!(bytes(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -14,8 +14,14 @@
 //! mod scheme;
 //! ```
 
-#![allow(unreachable_pub, dead_code, reason = "the tree is shared by examples that each use a part of it")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "the tree is shared by examples that each use a part of it"
+)]
 
+pub mod cli;
 pub mod codegen;
 pub mod core;
 pub mod expand;

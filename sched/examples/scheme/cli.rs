@@ -1,0 +1,65 @@
+//! What the command lines of the examples have in common.
+
+use barrier_arch::Spacing;
+use clap::ValueEnum;
+
+/// Where the collector puts stack barriers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Barriers {
+    /// None: the collector scans the whole stack twice
+    Off,
+    /// At doubling distances
+    On,
+    /// At every frame, to find mistakes
+    EveryFrame,
+}
+
+impl Barriers {
+    /// As the runtime wants it.
+    pub fn spacing(self) -> Spacing {
+        match self {
+            Barriers::Off => Spacing::Off,
+            Barriers::On => Spacing::default(),
+            Barriers::EveryFrame => Spacing::EveryFrame,
+        }
+    }
+
+    /// As it is written on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Barriers::Off => "off",
+            Barriers::On => "on",
+            Barriers::EveryFrame => "every-frame",
+        }
+    }
+}
+
+/// A size with an optional suffix.
+pub fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: usize =
+        digits.parse().map_err(|_| "not a number of bytes; write 4096, 64K, 16M or 1G".to_owned())?;
+    let size = number.checked_mul(1 << shift).filter(|size| *size > 0);
+    size.ok_or_else(|| "the size must be more than 0 and fit the address space".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_have_suffixes() {
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert_eq!(bytes("64K"), Ok(64 << 10));
+        assert_eq!(bytes("16m"), Ok(16 << 20));
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        for bad in ["", "G", "1.5G", "-1", "0", "99999999999G", "12Q"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+}
