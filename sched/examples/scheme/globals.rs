@@ -11,7 +11,7 @@ const CHUNK: usize = 256;
 /// All cells of a program.
 #[derive(Debug, Default)]
 pub struct Globals {
-    chunks: Vec<Box<[AtomicU64; CHUNK]>>,
+    chunks: Vec<Box<[AtomicU64]>>,
     names: Vec<Box<str>>,
 }
 
@@ -31,8 +31,7 @@ impl Globals {
     pub fn add(&mut self, name: &str, value: Value) -> Cell {
         let index = self.names.len();
         if index.is_multiple_of(CHUNK) {
-            let unbound = || AtomicU64::new(Value::UNBOUND.0);
-            self.chunks.push(Box::new(std::array::from_fn(|_| unbound())));
+            self.chunks.push((0..CHUNK).map(|_| AtomicU64::new(Value::UNBOUND.0)).collect());
         }
         self.names.push(name.into());
         self.cell(index).store(value.0, Ordering::Relaxed);

@@ -75,7 +75,7 @@ impl Trial {
 }
 
 /// Runs a built program on a runtime of its own.
-pub fn run_on(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Result<String, Failure> {
+pub fn run_on(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Result<String, Box<Failure>> {
     let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
     let phases = scheme.phases();
     let builder =
@@ -168,8 +168,21 @@ const STRESSED: &str = "
     (display (total (build 20)))
     (counter) (display (counter))
     (display (map + '(1 2 3) '(4 5 6)))
+    (define (two n) (let ((a (build n)) (b (build (+ n 1)))) (list (total a) (total b) (total a))))
+    (display (two 3))
+    (define (either x) (let ((a (if x (build 2) (build 3)))) (build 9) (total a)))
+    (display (either #t))
+    (define (deep n) (if (= n 0) 0 (let ((own (vector n (list n)))) (+ (deep (- n 1)) (car (vector-ref own 1))))))
+    (display (deep 10))
     (display (seven (list 1) (list 2) (list 3) (list 4) (list 5) (list 6) (list 7)))
     (display (apply seven (build 8)))
+    (define (rotate v i n)
+      (if (> n 0)
+          (let ((old (vector-ref v i)))
+            (vector-set! v i (list n))
+            (rotate v (modulo (+ i 3) 8) (- n 1)))
+          (total (map (lambda (l) (vector 0 (car l))) (vector->list v)))))
+    (display (rotate (make-vector 8 '(0)) 0 24))
     (letrec ((even? (lambda (n) (if (= n 0) (list counter) (odd? (- n 1)))))
              (odd? (lambda (n) (if (= n 0) '() (even? (- n 1))))))
       (display (length (even? 10))))
@@ -178,11 +191,41 @@ const STRESSED: &str = "
 #[test]
 fn nothing_is_lost_when_every_allocation_collects() {
     let (expected, result) = Trial::new(Spacing::Off).run("stress.scm", STRESSED);
-    assert!(result.is_ok() && expected.starts_with("315.02(5 7 9)((1) (2)"), "{expected} {result:?}");
+    assert!(
+        result.is_ok() && expected.starts_with("315.02(5 7 9)(9.0 15.0 9.0)4.555((1) (2)"),
+        "{expected} {result:?}"
+    );
     for spacing in MODES {
         let (output, result) = Trial::new(spacing).stress().run("stress.scm", STRESSED);
         assert_eq!(result.err(), None, "{spacing:?}");
         assert_eq!(output, expected, "{spacing:?}");
+    }
+}
+
+/// Objects move from the end of a large vector, which the collector comes to last, to its beginning, which it has
+/// seen already.
+const MOVING: &str = "
+    (define size 60000)
+    (define v (make-vector size #f))
+    (define (fill i) (if (< i size) (begin (vector-set! v i (list i)) (fill (+ i 1)))))
+    (define (move n)
+      (if (< n (quotient size 2))
+          (let ((x (vector-ref v (- size n 1))))
+            (vector-set! v (- size n 1) #f)
+            (vector-set! v n x)
+            (vector n n n n n n n n)
+            (move (+ n 1)))))
+    (define (sum i s) (if (= i size) s (sum (+ i 1) (if (vector-ref v i) (+ s (car (vector-ref v i))) s))))
+    (define (rounds n) (if (> n 0) (begin (fill 0) (move 0) (rounds (- n 1)))))
+    (rounds 30)
+    (sum 0 0)";
+
+#[test]
+fn stores_into_what_was_marked_are_seen() {
+    for spacing in MODES {
+        let mut trial = Trial::new(spacing);
+        trial.options.heap_limit = 24 << 20;
+        assert_eq!(trial.run("moving.scm", MOVING).1, Ok("1349985000".into()), "{spacing:?}");
     }
 }
 

@@ -21,7 +21,7 @@ type Enter = extern "C" fn(task: *const Task, code: usize, closure: Value) -> Va
 /// # Errors
 ///
 /// [`Failure`] when it faults, or calls `exit` with another code than 0.
-pub fn run(current: &Current<'_>) -> Result<String, Failure> {
+pub fn run(current: &Current<'_>) -> Result<String, Box<Failure>> {
     // SAFETY: this is the task that we run on.
     let machine = unsafe { Machine::from_raw(current.task()) };
     let state = machine.state();
@@ -37,7 +37,7 @@ pub fn run(current: &Current<'_>) -> Result<String, Failure> {
     match state.take_failure() {
         None => Ok(shown()),
         Some(Failure { fault: Fault::Exit(0), .. }) => Ok(String::new()),
-        Some(failure) => Err(failure),
+        Some(failure) => Err(Box::new(failure)),
     }
 }
 
