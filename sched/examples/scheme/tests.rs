@@ -11,8 +11,11 @@ use sched::{PooledStacks, Runtime};
 use stack_alloc::GuardPages;
 
 use super::fault::Failure;
+use super::machine::{Current, Machine};
+use super::primitives::{Outcome, Primitive};
 use super::runtime::run::run;
 use super::stacks::{WithRedZone, roomy_stack_bytes};
+use super::value::Value;
 use super::{Options, Scheme, build};
 
 /// The three modes in which everything must give the same results.
@@ -74,14 +77,19 @@ impl Trial {
     }
 }
 
-/// Runs a built program on a runtime of its own.
-pub fn run_on(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Result<String, Box<Failure>> {
+/// A runtime that verifies each collection.
+fn runtime_for(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Runtime<Scheme> {
     let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
     let phases = scheme.phases();
     let builder =
         Runtime::builder(scheme).phases(phases).workers(1).spacing(spacing).stacks(stacks).verify(true);
     let size = roomy_stack_bytes(stack_limit, spacing).expect("a stack size");
-    let runtime = builder.stack_bytes(size).start().expect("threads");
+    builder.stack_bytes(size).start().expect("threads")
+}
+
+/// Runs a built program on a runtime of its own.
+pub fn run_on(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Result<String, Box<Failure>> {
+    let runtime = runtime_for(spacing, stack_limit, scheme);
     runtime.spawn(run).expect("a stack").join().expect("no panic")
 }
 
@@ -229,25 +237,49 @@ fn stores_into_what_was_marked_are_seen() {
     }
 }
 
-#[test]
-fn a_fault_far_up_the_stack_leaves_a_stack_that_can_be_scanned() {
-    let source = "(define (down n) (if (= n 0) (begin (collect-garbage) (car 5)) (+ 1 (down (- n 1)))))
-                  (down 20000)";
-    for spacing in MODES {
-        let scheme = build("panic.scm", source, Trial::new(spacing).options).expect("it compiles");
-        let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), 64 << 20);
-        let phases = scheme.phases();
-        let builder = Runtime::builder(scheme).phases(phases);
-        let runtime = builder.workers(1).spacing(spacing).stacks(stacks).stack_bytes(64 << 20).verify(true);
-        let runtime = runtime.start().expect("threads");
-        let task = runtime.spawn(|current| {
-            let failures: Vec<String> =
-                (0..3).filter_map(|_| Some(run(current).err()?.to_string())).collect();
-            current.collect();
-            failures
-        });
-        let failures = task.expect("a stack").join().expect("no panic");
-        assert_eq!(failures.len(), 3);
-        assert!(failures[0].contains("... 19989 more"), "{}", failures[0]);
+/// Goes on when the collector has put barriers on this stack and is still marking; at once if it never does.
+fn wait_for_barriers(machine: &Machine<'_>) -> Outcome {
+    for _ in 0..100_000 {
+        machine.current().request_collection();
+        machine.current().yield_now();
+        if machine.current().bars(|bars| bars.len() > bars.position()) {
+            return Ok(Value::TRUE);
+        }
     }
+    Ok(Value::FALSE)
+}
+
+/// A program of 20,000 frames that faults at the bottom, with barriers installed.
+const FAR: &str = "
+    (define kept (vector->list (make-vector 300000 1)))
+    (define (down n) (if (= n 0) (begin (wait-for-barriers) (car 5)) (+ 1 (down (- n 1)))))
+    (+ 1 (down 20000))";
+
+#[test]
+fn a_fault_far_up_the_stack_leaves_no_barrier_behind() {
+    for spacing in [Spacing::default(), Spacing::EveryFrame] {
+        let mut options = Trial::new(spacing).options;
+        options.primitives.push(Primitive::none("wait-for-barriers", wait_for_barriers));
+        let runtime = runtime_for(spacing, 64 << 20, build("far.scm", FAR, options).expect("it compiles"));
+        let task = runtime.spawn(|current| {
+            let faults: Vec<_> = (0..3).map(|_| (run(current), barriers_on_dead_frames(current))).collect();
+            current.collect();
+            faults
+        });
+        for (result, left) in task.expect("a stack").join().expect("no panic") {
+            let failure = result.expect_err("a fault").to_string();
+            assert!(failure.contains("... 19990 more"), "{failure}");
+            assert_eq!(left, (0, true), "{spacing:?}");
+        }
+    }
+}
+
+/// Barriers not marked hit whose frames are gone, and whether there were any barriers.
+fn barriers_on_dead_frames(current: &Current<'_>) -> (usize, bool) {
+    let here = 0_usize;
+    let sp = (&raw const here) as usize;
+    current.bars(|bars| {
+        let left = bars.iter().skip(bars.position()).filter(|record| record.saved_lr_ptr < sp);
+        (left.count(), !bars.is_empty())
+    })
 }
