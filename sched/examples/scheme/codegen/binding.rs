@@ -5,7 +5,8 @@ use std::rc::Rc;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{self, InstBuilder};
 
-use super::function::{Emitted, FunctionCompiler, PLAIN};
+use super::emit::PLAIN;
+use super::function::{Emitted, FunctionCompiler};
 use super::helper::Helper;
 use super::unit::arity_of;
 use crate::scheme::core::{Expr, Lambda, Span, Var};

@@ -4,9 +4,12 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder};
 use cranelift_module::FuncId;
 
-use super::function::{Emitted, FunctionCompiler, PLAIN};
+use super::emit::PLAIN;
+use super::error::CompileError;
+use super::function::{Emitted, FunctionCompiler};
+use super::global::Binding;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature};
-use super::unit::{Binding, CompileError, arity_of};
+use super::unit::arity_of;
 use crate::scheme::core::{Expr, ExprKind, Span};
 use crate::scheme::machine;
 use crate::scheme::object::{Arity, Kind, MAX_PARAMETERS, VARIADIC};

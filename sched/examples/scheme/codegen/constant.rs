@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::unit::CompileError;
+use super::error::CompileError;
 use crate::scheme::core::Datum;
 use crate::scheme::machine::{AllocCache, Heap};
 use crate::scheme::object::{Arity, Header, Kind, ObjectRef, bytes_of};

@@ -4,8 +4,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder};
 
 use super::function::{Emitted, FunctionCompiler};
+use super::global::Binding;
 use super::helper::Helper;
-use super::unit::Binding;
 use crate::scheme::core::{Expr, ExprKind, Span, Var};
 use crate::scheme::globals::Cell;
 use crate::scheme::value::Value;

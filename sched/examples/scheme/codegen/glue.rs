@@ -7,9 +7,11 @@ use cranelift_codegen::ir::{self, InstBuilder, Signature};
 use cranelift_frontend::FunctionBuilder;
 use cranelift_module::{FuncId, Linkage, Module};
 
-use super::function::{Emitted, PLAIN};
+use super::emit::PLAIN;
+use super::error::CompileError;
+use super::function::Emitted;
 use super::helper::{Helper, REGISTER_ARGUMENTS, c_signature, scheme_signature};
-use super::unit::{CompileError, Compiler, primitive_signature};
+use super::unit::{Compiler, primitive_signature};
 use crate::scheme::core::Span;
 use crate::scheme::frame_table::PendingFunction;
 use crate::scheme::machine;

@@ -5,8 +5,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::default_libcall_names;
 
+use super::error::CompileError;
 use super::helper::Helper;
-use super::unit::CompileError;
 use crate::scheme::primitives::Primitive;
 
 /// Address space for code. Reserved, not used up; one arena, so that calls between functions are near.

@@ -23,14 +23,19 @@
 //!
 //! # Files
 //!
-//! `scope` looks at variables, `unit` holds what all functions share, `function` is one function on its way;
+//! `scope` looks at variables, `unit` holds what all functions share and `global` the global names,
+//! `function` is one function on its way, made of the pieces in `emit`;
 //! `expression`, `binding`, `call`, `test` and `inline` each emit their forms; `glue` makes the code that has no source.
 
 mod binding;
 mod call;
+mod call_sites;
 mod constant;
+mod emit;
+mod error;
 mod expression;
 mod function;
+mod global;
 mod glue;
 mod helper;
 mod inline;
@@ -41,5 +46,6 @@ mod test;
 mod tests;
 mod unit;
 
+pub use error::CompileError;
 pub use helper::REGISTER_ARGUMENTS;
-pub use unit::{CompileError, Compiler, Image};
+pub use unit::{Compiler, Image};

@@ -4,8 +4,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, Block, InstBuilder};
 
 use super::function::{Emitted, FunctionCompiler};
+use super::global::Binding;
 use super::helper::Helper;
-use super::unit::Binding;
 use crate::scheme::core::{Datum, Expr, ExprKind};
 use crate::scheme::object::Kind;
 use crate::scheme::value::Value;

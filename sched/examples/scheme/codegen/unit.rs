@@ -10,7 +10,9 @@ use cranelift_jit::JITModule;
 use cranelift_module::{FuncId, Linkage, Module};
 
 use super::constant::Constants;
+use super::error::CompileError;
 use super::function::FunctionCompiler;
+use super::global::Binding;
 use super::glue::Glue;
 use super::helper::{Helper, c_signature, scheme_signature};
 use super::isa;
@@ -24,51 +26,6 @@ use crate::scheme::primitives::Primitive;
 use crate::scheme::symbols::Symbols;
 use crate::scheme::value::Value;
 
-/// Why a program was not compiled.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// More parameters or arguments than a call can have.
-    #[error("{file}:{}:{}: more than {MAX_PARAMETERS} {what}; pass a list", span.line, span.column)]
-    TooMany {
-        /// The file.
-        file: Rc<str>,
-        /// Where.
-        span: Span,
-        /// Parameters or arguments.
-        what: &'static str,
-    },
-    /// The code generator refused, or there is no room for code or constants.
-    #[error("cannot compile: {0}")]
-    Backend(String),
-}
-
-impl CompileError {
-    /// From an error of somebody else's.
-    pub fn backend(error: impl std::fmt::Display) -> CompileError {
-        CompileError::Backend(error.to_string())
-    }
-}
-
-/// What is bound to a global name.
-#[derive(Clone, Copy, Debug)]
-pub enum Binding {
-    /// A primitive that the program leaves alone: its number.
-    Primitive(usize),
-    /// One compiled procedure, from its definition on.
-    Known {
-        /// Where its value is.
-        cell: Cell,
-        /// Its number.
-        lambda: usize,
-        /// Is it defined before anything runs?
-        always_bound: bool,
-    },
-    /// Anything. It may be unbound.
-    Variable(Cell),
-    /// Anything, but never unbound.
-    Bound(Cell),
-}
-
 /// Compiles programs into one module.
 pub struct Compiler {
     pub(super) module: JITModule,
@@ -81,15 +38,15 @@ pub struct Compiler {
     pub(super) file: Rc<str>,
     pub(super) var_names: Vec<Rc<str>>,
     pub(super) barrier_flag: usize,
-    is_prelude: bool,
+    pub(super) is_prelude: bool,
     queue: Vec<(Rc<Lambda>, FuncId, Span)>,
     /// Keeps every lambda alive: keys are addresses.
     code: HashMap<LambdaKey, (Rc<Lambda>, FuncId)>,
-    known: Vec<Rc<Lambda>>,
+    pub(super) known: Vec<Rc<Lambda>>,
     closures: HashMap<LambdaKey, ObjectRef>,
     /// Closures that wait for the address of their code.
     unpatched: Vec<(ObjectRef, FuncId)>,
-    wrappers: HashMap<usize, ObjectRef>,
+    pub(super) wrappers: HashMap<usize, ObjectRef>,
     functions: Vec<(FuncId, PendingFunction)>,
     thunks: Vec<FuncId>,
     glue: Option<Glue>,
@@ -209,93 +166,11 @@ impl Compiler {
         self.drain()
     }
 
-    /// A new cell for a global that the program defines: a library procedure of the same name stays as it is for
-    /// the library.
-    fn bind(&mut self, name: &Rc<str>) -> Result<(), CompileError> {
-        let former = self.bindings.get(name).copied();
-        let value = former.map_or(Ok(Value::UNBOUND), |binding| self.present_value(binding))?;
-        let cell = self.globals.add(name, value);
-        let binding = match (former, self.scope.known_global(name)) {
-            (Some(_), _) => Binding::Bound(cell),
-            (None, Some(lambda)) => {
-                self.known.push(Rc::clone(lambda));
-                Binding::Known { cell, lambda: self.known.len() - 1, always_bound: self.is_prelude }
-            }
-            (None, None) => Binding::Variable(cell),
-        };
-        self.bindings.insert(Rc::clone(name), binding);
-        Ok(())
-    }
-
-    /// The value of a global before anything runs.
-    fn present_value(&mut self, binding: Binding) -> Result<Value, CompileError> {
-        match binding {
-            Binding::Primitive(number) => Ok(self.wrapper(number)?.value()),
-            Binding::Known { cell, .. } | Binding::Variable(cell) | Binding::Bound(cell) => {
-                Ok(self.globals.get(cell))
-            }
-        }
-    }
-
-    /// Binds `name` to a procedure that has no source.
-    pub(super) fn bind_closure(&mut self, name: &str, closure: ObjectRef) {
-        let cell = self.globals.add(name, closure.value());
-        self.bindings.insert(name.into(), Binding::Bound(cell));
-    }
-
-    /// The closure of primitive `number`, made when somebody first wants it as a value.
-    pub(super) fn wrapper(&mut self, number: usize) -> Result<ObjectRef, CompileError> {
-        if let Some(closure) = self.wrappers.get(&number) {
-            return Ok(*closure);
-        }
-        let arity = self.primitives[number].0.arity;
-        let code = super::glue::emit_wrapper(self, number)?;
-        let closure = self.new_constant_closure(arity, code)?;
-        self.wrappers.insert(number, closure);
-        Ok(closure)
-    }
-
-    /// The names of all globals that are bound: what a program may use without defining it.
-    pub fn global_names(&self) -> std::collections::HashSet<String> {
-        self.bindings.keys().map(|name| name.to_string()).collect()
-    }
-
-    /// Defines a library procedure without running anything.
-    fn define_early(&mut self, form: &ExprKind) -> Result<bool, CompileError> {
-        let ExprKind::DefineGlobal(name, init) = form else { return Ok(false) };
-        let (ExprKind::Lambda(lambda), Some(Binding::Known { cell, always_bound: true, .. })) =
-            (&init.kind, self.bindings.get(name).copied())
-        else {
-            return Ok(false);
-        };
-        let closure = self.constant_closure(lambda, init.span)?;
-        self.globals.initialise(cell, closure.value());
-        Ok(true)
-    }
-
     fn drain(&mut self) -> Result<(), CompileError> {
         while let Some((lambda, id, span)) = self.queue.pop() {
             FunctionCompiler::lambda(self, &lambda, id, span)?;
         }
         Ok(())
-    }
-
-    /// The binding of a global name; a new, unbound one if nobody has spoken of it.
-    pub(super) fn binding(&mut self, name: &Rc<str>) -> Result<Binding, CompileError> {
-        if !self.bindings.contains_key(name) {
-            self.bind(name)?;
-        }
-        Ok(self.bindings[name])
-    }
-
-    /// The primitive of that name, whatever the program has bound the name to.
-    pub(super) fn primitive_named(&self, name: &str) -> Option<usize> {
-        self.primitives.iter().position(|(primitive, _)| primitive.name == name)
-    }
-
-    /// The lambda of a [`Binding::Known`].
-    pub(super) fn known_lambda(&self, number: usize) -> Rc<Lambda> {
-        Rc::clone(&self.known[number])
     }
 
     /// The code of `lambda`, to be emitted later.
@@ -353,7 +228,7 @@ impl Compiler {
         self.module.define_function(id, context).map_err(CompileError::backend)?;
         let compiled = context.compiled_code().ok_or_else(|| CompileError::backend("no code"))?;
         about.size = compiled.code_buffer().len();
-        about.sites = super::function::sites(compiled, spans);
+        about.sites = super::call_sites::sites(compiled, spans);
         self.functions.push((id, about));
         self.module.clear_context(context);
         Ok(())

@@ -1,0 +1,20 @@
+//! What the frame table is told of a compiled function: its calls.
+
+use cranelift_codegen::CompiledCode;
+
+use crate::scheme::core::Span;
+
+/// Every call of a compiled function: offset of its return address, root slots, place.
+pub fn sites(code: &CompiledCode, spans: &[Span]) -> Vec<(u32, Vec<u32>, Span)> {
+    let places = code.buffer.get_srclocs_sorted();
+    let maps = code.buffer.user_stack_maps();
+    let describe = |return_offset: u32| {
+        // The call itself lies before its return address.
+        let place = places.iter().find(|p| p.start < return_offset && return_offset <= p.end);
+        let index = place.map_or(usize::MAX, |p| p.loc.bits() as usize);
+        let map = maps.iter().find(|(offset, ..)| *offset == return_offset);
+        let slots = map.map_or(Vec::new(), |(_, _, map)| map.entries().map(|(_, at)| at).collect());
+        (return_offset, slots, spans.get(index).copied().unwrap_or_default())
+    };
+    code.buffer.call_sites().map(|site| describe(site.ret_addr)).collect()
+}

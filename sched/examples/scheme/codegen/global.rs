@@ -1,0 +1,118 @@
+//! Global names: what is known of each, and where its value is.
+//!
+//! A program that defines a name which is bound already gets a variable of its own: the library keeps what it was compiled
+//! with.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::error::CompileError;
+use super::unit::Compiler;
+use crate::scheme::core::{ExprKind, Lambda};
+use crate::scheme::globals::Cell;
+use crate::scheme::object::ObjectRef;
+use crate::scheme::value::Value;
+
+/// What is bound to a global name.
+#[derive(Clone, Copy, Debug)]
+pub enum Binding {
+    /// A primitive that the program leaves alone: its number.
+    Primitive(usize),
+    /// One compiled procedure, from its definition on.
+    Known {
+        /// Where its value is.
+        cell: Cell,
+        /// Its number.
+        lambda: usize,
+        /// Is it defined before anything runs?
+        always_bound: bool,
+    },
+    /// Anything. It may be unbound.
+    Variable(Cell),
+    /// Anything, but never unbound.
+    Bound(Cell),
+}
+
+impl Compiler {
+    /// A new cell for a global that the program defines: a library procedure of the same name stays as it is for
+    /// the library.
+    pub(super) fn bind(&mut self, name: &Rc<str>) -> Result<(), CompileError> {
+        let former = self.bindings.get(name).copied();
+        let value = former.map_or(Ok(Value::UNBOUND), |binding| self.present_value(binding))?;
+        let cell = self.globals.add(name, value);
+        let binding = match (former, self.scope.known_global(name)) {
+            (Some(_), _) => Binding::Bound(cell),
+            (None, Some(lambda)) => {
+                self.known.push(Rc::clone(lambda));
+                Binding::Known { cell, lambda: self.known.len() - 1, always_bound: self.is_prelude }
+            }
+            (None, None) => Binding::Variable(cell),
+        };
+        self.bindings.insert(Rc::clone(name), binding);
+        Ok(())
+    }
+
+    /// The value of a global before anything runs.
+    fn present_value(&mut self, binding: Binding) -> Result<Value, CompileError> {
+        match binding {
+            Binding::Primitive(number) => Ok(self.wrapper(number)?.value()),
+            Binding::Known { cell, .. } | Binding::Variable(cell) | Binding::Bound(cell) => {
+                Ok(self.globals.get(cell))
+            }
+        }
+    }
+
+    /// Binds `name` to a procedure that has no source.
+    pub(super) fn bind_closure(&mut self, name: &str, closure: ObjectRef) {
+        let cell = self.globals.add(name, closure.value());
+        self.bindings.insert(name.into(), Binding::Bound(cell));
+    }
+
+    /// The closure of primitive `number`, made when somebody first wants it as a value.
+    pub(super) fn wrapper(&mut self, number: usize) -> Result<ObjectRef, CompileError> {
+        if let Some(closure) = self.wrappers.get(&number) {
+            return Ok(*closure);
+        }
+        let arity = self.primitives[number].0.arity;
+        let code = super::glue::emit_wrapper(self, number)?;
+        let closure = self.new_constant_closure(arity, code)?;
+        self.wrappers.insert(number, closure);
+        Ok(closure)
+    }
+
+    /// The names of all globals that are bound: what a program may use without defining it.
+    pub fn global_names(&self) -> HashSet<String> {
+        self.bindings.keys().map(|name| name.to_string()).collect()
+    }
+
+    /// Defines a library procedure without running anything.
+    pub(super) fn define_early(&mut self, form: &ExprKind) -> Result<bool, CompileError> {
+        let ExprKind::DefineGlobal(name, init) = form else { return Ok(false) };
+        let (ExprKind::Lambda(lambda), Some(Binding::Known { cell, always_bound: true, .. })) =
+            (&init.kind, self.bindings.get(name).copied())
+        else {
+            return Ok(false);
+        };
+        let closure = self.constant_closure(lambda, init.span)?;
+        self.globals.initialise(cell, closure.value());
+        Ok(true)
+    }
+
+    /// The binding of a global name; a new, unbound one if nobody has spoken of it.
+    pub(super) fn binding(&mut self, name: &Rc<str>) -> Result<Binding, CompileError> {
+        if !self.bindings.contains_key(name) {
+            self.bind(name)?;
+        }
+        Ok(self.bindings[name])
+    }
+
+    /// The primitive of that name, whatever the program has bound the name to.
+    pub(super) fn primitive_named(&self, name: &str) -> Option<usize> {
+        self.primitives.iter().position(|(primitive, _)| primitive.name == name)
+    }
+
+    /// The lambda of a [`Binding::Known`].
+    pub(super) fn known_lambda(&self, number: usize) -> Rc<Lambda> {
+        Rc::clone(&self.known[number])
+    }
+}
