@@ -114,6 +114,7 @@
 //! | [`description`] | six architectures as data, on every host |
 //! | [`host`] | can return addresses be patched here at all? |
 //! | [`mod@reference`] | the trampoline's step in plain Rust, on any memory |
+//! | [`checker`] | verifies the rules below from outside, for tests and debug builds |
 //! | [`fatal`] | who prints the list if a record is missing, before the process stops |
 //!
 //! # Without the other crates
@@ -169,6 +170,7 @@
 extern crate std;
 
 pub mod arch;
+pub mod checker;
 pub mod description;
 pub mod fatal;
 pub mod host;
