@@ -2,8 +2,13 @@
 //!
 //! [`native`] is the smallest language that uses all of them: Rust functions as its code, scanned conservatively. The tests are
 //! in `tests/`, one file per subject.
+//!
+//! For the tests that look at every instruction: [`stage`], code on a stack of its own that can be moved, and [`stepper`], which shows an
+//! observer the registers between two instructions.
 
 pub mod native;
+pub mod stage;
+pub mod stepper;
 
 use barrier_arch::Spacing;
 

@@ -104,7 +104,9 @@ fn a_runtime_may_be_dropped_with_tasks_of_every_kind_in_it() {
         let runtime = Native::builder(16 << 20).workers(2).start().unwrap();
         for kind in 0..30 {
             let spawned = runtime.spawn(move |current| match kind % 3 {
-                0 => (0..).for_each(|_| current.safepoint()),
+                0 => loop {
+                    current.safepoint();
+                },
                 1 => loop {
                     current.park();
                 },
