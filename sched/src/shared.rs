@@ -17,7 +17,7 @@ use crate::queue::Queue;
 use crate::requests::Requests;
 use crate::stacks::StackSource;
 use crate::task::Task;
-use crate::task::join::{JoinHandle, packaged};
+use crate::task::join::{JoinHandle, Packet};
 use crate::worker::Roster;
 
 /// How the collector works; switches at run time (I16).
@@ -109,7 +109,8 @@ impl<L: Language> Shared<L> {
     ) -> Result<JoinHandle<L, R>, SpawnError> {
         let bytes = this.stack_bytes;
         let stack = this.stacks.alloc(bytes).map_err(|source| SpawnError { bytes, source })?;
-        let (run, handle) = packaged(f);
+        let packet = Packet::new();
+        let run = Arc::clone(&packet).fill(f);
         let task = Task::new(Arc::clone(this), stack, Box::new(run));
         {
             // Under the lock that the collector takes to list the tasks: either it lists this one, or this one sees the phase.
@@ -120,7 +121,7 @@ impl<L: Language> Shared<L> {
             }
         }
         this.queue.push(Arc::clone(&task));
-        Ok(handle(task))
+        Ok(JoinHandle::new(task, packet))
     }
 
     /// Sends every running task to a safepoint.

@@ -47,11 +47,12 @@ impl std::error::Error for JoinError {}
 ///
 /// Dropped, the task goes on and its result is lost.
 pub struct JoinHandle<L: Language, R> {
-    pub(crate) task: Arc<Task<L>>,
+    task: Arc<Task<L>>,
     packet: Arc<Packet<L, R>>,
 }
 
-struct Packet<L: Language, R> {
+/// Where a task leaves its outcome.
+pub(crate) struct Packet<L: Language, R> {
     slot: Mutex<Slot<L, R>>,
     filled: Condvar,
 }
@@ -112,22 +113,32 @@ impl<L: Language, R> fmt::Debug for JoinHandle<L, R> {
     }
 }
 
-/// What a task runs: `f`, its panic caught, its outcome left for the handle that the second function makes.
-pub(crate) fn packaged<L: Language, R: Send + 'static>(
-    f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
-) -> (impl FnOnce(&Current<'_, L>) + Send, impl FnOnce(Arc<Task<L>>) -> JoinHandle<L, R>) {
-    let slot = Mutex::new(Slot { result: None, waiting: Vec::new() });
-    let packet = Arc::new(Packet { slot, filled: Condvar::new() });
-    let out = Arc::clone(&packet);
-    let run = move |current: &Current<'_, L>| {
-        let result = catch_unwind(AssertUnwindSafe(|| f(current))).map_err(JoinError);
-        let waiting = {
-            let mut slot = out.slot.lock();
-            slot.result = Some(result);
-            std::mem::take(&mut slot.waiting)
-        };
-        out.filled.notify_all();
-        waiting.iter().for_each(Task::unpark);
-    };
-    (run, move |task| JoinHandle { task, packet })
+impl<L: Language, R: Send + 'static> JoinHandle<L, R> {
+    pub(crate) fn new(task: Arc<Task<L>>, packet: Arc<Packet<L, R>>) -> JoinHandle<L, R> {
+        JoinHandle { task, packet }
+    }
+}
+
+impl<L: Language, R: Send + 'static> Packet<L, R> {
+    pub(crate) fn new() -> Arc<Packet<L, R>> {
+        let slot = Mutex::new(Slot { result: None, waiting: Vec::new() });
+        Arc::new(Packet { slot, filled: Condvar::new() })
+    }
+
+    /// What the task runs: `f`, its panic caught, its outcome left here.
+    pub(crate) fn fill(
+        self: Arc<Self>,
+        f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
+    ) -> impl FnOnce(&Current<'_, L>) + Send {
+        move |current: &Current<'_, L>| {
+            let result = catch_unwind(AssertUnwindSafe(|| f(current))).map_err(JoinError);
+            let waiting = {
+                let mut slot = self.slot.lock();
+                slot.result = Some(result);
+                std::mem::take(&mut slot.waiting)
+            };
+            self.filled.notify_all();
+            waiting.iter().for_each(Task::unpark);
+        }
+    }
 }
