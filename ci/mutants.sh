@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Breaks one invariant at a time and shows which test notices.
+#
+# Works on a copy of the last commit, under target/mutants, with a target directory of its own; the checkout is not touched. First the
+# tests are run on the unbroken copy: they must pass. Then for each mutant: replace a text that occurs exactly once, build (a mutant that
+# does not compile proves nothing), run the smallest test target that should notice. A failure, a crash, or no end within the time
+# limit kills it. The mutants are in ci/mutants/, one file per crate:
+#
+#   mutant NAME FILE PACKAGE TARGET FILTER <<'END'      TARGET: lib, or the name of an integration test
+#   the text
+#   ====
+#   its replacement
+#   END
+#
+# usage: ci/mutants.sh [NAME...]     all of them, or these
+set -uo pipefail
+cd "$(dirname "$0")/.."
+checkout=$PWD
+work=$checkout/target/mutants
+tree=$work/tree
+limit=${MUTANTS_TIME_LIMIT:-120}
+export CARGO_TARGET_DIR=$work/target CARGO_PROFILE_DEV_DEBUG=0 CARGO_TERM_COLOR=never
+# A failing case is enough; nobody reads the smallest one.
+export PROPTEST_MAX_SHRINK_ITERS=0 RUST_BACKTRACE=0
+chosen=("$@")
+count=0 killed=0 failed=0
+declare -A sound
+
+copy_tree() {
+    rm -rf "$tree"
+    mkdir -p "$tree"
+    git archive HEAD | tar -x -C "$tree"
+}
+
+is_chosen() {
+    ((${#chosen[@]} == 0)) && return
+    local name
+    for name in "${chosen[@]}"; do [[ $name == "$1" ]] && return; done
+    return 1
+}
+
+# Path of the test binary of package $1, target $2; the compiler's messages go to build.log.
+build() {
+    local target=(--test "$2")
+    [[ $2 == lib ]] && target=(--lib)
+    (cd "$tree" && cargo test -p "$1" "${target[@]}" --no-run 2>&1) | tee "$work/build.log" |
+        sed -n 's/^ *Executable .*(\(.*\))$/\1/p'
+}
+
+# Runs the tests of binary $3 of package $1 that match $2, one at a time: the last one that is named without a result is the one that
+# crashed.
+run() {
+    (cd "$tree/$1" && timeout --signal=KILL "$limit" "$3" --test-threads=1 $2) >"$work/run.log" 2>&1
+}
+
+# The first test that failed, crashed or did not end, according to run.log.
+culprit() {
+    sed -n -e 's/^test \(.*\) \.\.\. FAILED.*$/\1/p' "$work/run.log" | head -1 | grep . ||
+        sed -n -e '/\.\.\. ok$/d' -e 's/^test \([^ ]*\).* \.\.\..*$/\1/p' "$work/run.log" | tail -1 | grep . ||
+        echo "(before the first test)"
+}
+
+# Do the tests pass on the unbroken tree, and are there any?
+check_sound() {
+    local key="$1 $2 $3" binary
+    [[ -n ${sound[$key]:-} ]] && return
+    binary=$(build "$1" "$2")
+    if [[ -z $binary ]] || ! run "$1" "$3" "$binary" || ! grep -q '\.\.\. ok$' "$work/run.log"; then
+        echo "the tests of $key do not pass before anything is broken:"
+        tail -20 "$work/build.log" "$work/run.log"
+        exit 2
+    fi
+    sound[$key]=1
+}
+
+# Replaces the text before the line ==== in $1 by that after it, in file $2. Fails if it does not occur exactly once.
+replace() {
+    PATCH=$1 perl -0777 -i -pe '
+        BEGIN { ($old, $new) = split /^====\n/m, $ENV{PATCH}, 2; }
+        $found = () = /\Q$old\E/g;
+        s/\Q$old\E/$new/ if $found == 1;
+        END { exit($found == 1 ? 0 : 1) }' "$2"
+}
+
+mutant() {
+    local name=$1 file=$2 package=$3 target=$4 filter=$5 patch binary status
+    patch=$(cat; echo .)
+    patch=${patch%.}
+    is_chosen "$name" || return
+    count=$((count + 1))
+    check_sound "$package" "$target" "$filter"
+    cp -p "$tree/$file" "$work/original"
+    if ! replace "$patch" "$tree/$file"; then
+        echo "$name: DOES NOT APPLY to $file"
+    elif binary=$(build "$package" "$target") && [[ -z $binary ]]; then
+        echo "$name: DOES NOT BUILD"
+        grep -A6 '^error' "$work/build.log" | head -20
+    elif run "$package" "$filter" "$binary"; then
+        echo "$name: SURVIVED $package::$target $filter"
+    else
+        status=$?
+        killed=$((killed + 1))
+        case $status in
+            101) how="" ;;
+            137) how=" (signal, or no end within $limit s)" ;;
+            *) how=" (status $status)" ;;
+        esac
+        echo "$name: killed by $package::$target::$(culprit)$how"
+    fi
+    cp "$work/original" "$tree/$file" # a new time stamp: cargo builds it again
+}
+
+mkdir -p "$work"
+copy_tree
+for list in "$checkout"/ci/mutants/*.sh; do
+    # shellcheck source=/dev/null
+    source "$list"
+done
+echo "$count mutants, $killed killed"
+((count > 0 && killed == count))

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# I12, I14 where stacks and tasks live.
+
+mutant no-purge-on-task-exit stack-alloc/src/shared.rs stack-alloc go_reuse the_next_owner <<'END'
+        unsafe { patch::purge(&stkbars) };
+====
+        let _ = patch::purge;
+END
+
+mutant array-of-a-new-stack-not-emptied barrier-arch/src/stkbar.rs stack-alloc go_reuse poison <<'END'
+        bars.set_state(0, 0);
+        bars.word(below_top::COOKIE)
+====
+        bars.word(below_top::COOKIE)
+END
+
+mutant pointers-into-a-moved-stack-not-shifted stack-alloc/src/relocate.rs stack-alloc relocate growing_and_shrinking <<'END'
+        if used.contains(&word) {
+====
+        if used.contains(&word) && shift == 0 {
+END
+
+mutant old-stack-not-freed-of-its-cookie stack-alloc/src/shared.rs stack-alloc sizes a_freed_stack <<'END'
+        stkbars.retire();
+====
+        drop(stkbars);
+END
+
+mutant barriers-stay-after-the-cycle sched/src/collector/cycle.rs integration-tests go_reuse no_parked_stack <<'END'
+        stats.removed = self.remove_barriers(&tasks);
+====
+        let _ = (&tasks, Self::remove_barriers);
+END
