@@ -100,8 +100,10 @@ fn a_panic_is_reported_and_the_worker_lives_on() {
 
 #[test]
 fn a_runtime_may_be_dropped_with_tasks_of_every_kind_in_it() {
-    for round in 0..20 {
-        let runtime = Native::builder(16 << 20).workers(2).start().unwrap();
+    for round in 0..60 {
+        let stop_the_world = round % 3 == 0;
+        let builder = Native::builder(16 << 20).workers(2).stop_the_world(stop_the_world);
+        let runtime = builder.start().unwrap();
         for kind in 0..30 {
             let spawned = runtime.spawn(move |current| match kind % 3 {
                 0 => loop {
@@ -116,8 +118,10 @@ fn a_runtime_may_be_dropped_with_tasks_of_every_kind_in_it() {
             });
             drop(spawned.unwrap());
         }
+        // In the midst of a cycle, too: a task whose worker has gone is never scanned.
         if round % 2 == 0 {
             runtime.request_collection();
+            std::thread::sleep(std::time::Duration::from_micros(round * 20));
         }
         drop(runtime);
     }

@@ -41,14 +41,14 @@ impl<'s, L: Language> Collector<'s, L> {
         Collector { shared, scanner: errand::scanner(shared), worker: MarkWorker::new(&shared.grey) }
     }
 
-    /// A cycle beside the running program.
-    pub(crate) fn concurrent(&mut self) -> CycleStats {
+    /// A cycle beside the running program. `None` if the runtime shuts down meanwhile: it is left undone then, nothing is freed.
+    pub(crate) fn concurrent(&mut self) -> Option<CycleStats> {
         let mut stats = CycleStats::default();
         let cycle = self.start(&mut stats);
         let scanning = Instant::now();
         self.shared.bell.begin();
         self.mark_roots();
-        let tasks = self.first_scans(&mut stats);
+        let tasks = self.first_scans(&mut stats)?;
         self.expect_phase(self.shared.phases.scanned());
         stats.first_scan = scanning.elapsed();
         let marking = Instant::now();
@@ -57,7 +57,7 @@ impl<'s, L: Language> Collector<'s, L> {
         self.terminate(cycle, &mut stats);
         stats.removed = self.remove_barriers(&tasks);
         self.sweep(&mut stats);
-        stats
+        Some(stats)
     }
 
     /// A cycle that the program does not see: the world is stopped from end to end, and barriers of the last cycle are void.
@@ -109,7 +109,9 @@ impl<'s, L: Language> Collector<'s, L> {
     }
 
     /// Every stack's first scan: here if the task does not run, by its worker if it does. Marks while it waits.
-    fn first_scans(&mut self, stats: &mut CycleStats) -> Vec<Arc<Task<L>>> {
+    ///
+    /// `None` on shutdown: a task whose worker has gone will never be scanned.
+    fn first_scans(&mut self, stats: &mut CycleStats) -> Option<Vec<Arc<Task<L>>>> {
         let tasks = self.all_tasks();
         stats.tasks = tasks.len();
         let mut pending = tasks.clone();
@@ -118,12 +120,15 @@ impl<'s, L: Language> Collector<'s, L> {
             if pending.is_empty() {
                 break;
             }
+            if self.shared.is_shutting_down() {
+                return None;
+            }
             if self.worker.drain(self.shared.language.heap(), QUANTUM) != Drained::Quantum {
                 thread::sleep(Duration::from_micros(20));
             }
         }
         stats.first += std::mem::take(&mut *self.shared.own_first_scans.lock());
-        tasks
+        Some(tasks)
     }
 
     /// Scans the stack of `task` if it can be had; says whether nothing is left to do.

@@ -24,7 +24,9 @@ use cycle::Collector;
 pub(crate) fn run<L: Language>(shared: &Arc<Shared<L>>) {
     let mut collector = Collector::new(shared);
     while shared.requests.next() {
-        let stats = if shared.modes.stop_the_world { collector.stopped() } else { collector.concurrent() };
+        let cycle =
+            if shared.modes.stop_the_world { Some(collector.stopped()) } else { collector.concurrent() };
+        let Some(stats) = cycle else { return };
         if shared.modes.trace {
             eprintln!("{stats}");
         }
