@@ -53,7 +53,11 @@ build() {
 # Runs the tests of binary $3 of package $1 that match $2, one at a time: the last one that is named without a result is the one that
 # crashed.
 run() {
-    (cd "$tree/$1" && timeout --signal=KILL "$limit" "$3" --test-threads=1 $2) >"$work/run.log" 2>&1
+    (
+        cd "$tree/$1" || exit
+        timeout --signal=KILL "$limit" "$3" --test-threads=1 $2
+        exit $?
+    ) >"$work/run.log" 2>&1
 }
 
 # The first test that failed, crashed or did not end, according to run.log.
@@ -105,8 +109,8 @@ mutant() {
         killed=$((killed + 1))
         case $status in
             101) how="" ;;
-            137) how=" (signal, or no end within $limit s)" ;;
-            *) how=" (status $status)" ;;
+            137) how=" (no end within $limit s)" ;;
+            *) how=" (SIG$(kill -l $((status - 128))))" ;;
         esac
         echo "$name: killed by $package::$target::$(culprit)$how"
     fi

@@ -135,10 +135,10 @@ impl Scene {
     }
 
     fn snapshot(&self, target: usize) -> Vec<usize> {
+        // The header and 48 records, or as many as there are: with a barrier at every frame the array is longer.
         let bars: &StkbarSlice = &self.stack.bars;
-        (bars.stack_hi()..bars.top())
+        (bars.stack_hi().max(bars.top() - 800)..bars.top())
             .step_by(8)
-            .take(100)
             .chain([self.slots[target]])
             .map(|a| Live.load(a))
             .collect()

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # I1, I2, I11, I12, the trampoline and its reference.
-patch=barrier-arch/src/patch.rs
-asm=barrier-arch/src/arch/x86_64.rs
+mechanism=barrier-arch/src/patch.rs
+assembly=barrier-arch/src/arch/x86_64.rs
 
-mutant publish-after-patch $patch barrier-arch every_instruction a_stub_in_a_slot <<'END'
+mutant publish-after-patch $mechanism barrier-arch every_instruction a_stub_in_a_slot <<'END'
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
     word.store(bars.stub(len).pc(), Ordering::Release);
@@ -13,45 +13,45 @@ mutant publish-after-patch $patch barrier-arch every_instruction a_stub_in_a_slo
     bars.set_state(position, len + 1);
 END
 
-mutant retire-before-restore $patch barrier-arch every_instruction a_stub_in_a_slot <<'END'
+mutant retire-before-restore $mechanism barrier-arch every_instruction a_stub_in_a_slot <<'END'
     let mut removed = Removed { hit: position.min(len), ..Removed::default() };
 ====
     let mut removed = Removed { hit: position.min(len), ..Removed::default() };
     bars.set_state(0, 0);
 END
 
-mutant install-into-a-full-array $patch barrier-arch patch a_full_array_refuses <<'END'
+mutant install-into-a-full-array $mechanism barrier-arch patch a_full_array_refuses <<'END'
     if len >= bars.capacity() {
 ====
     if len > bars.capacity() {
 END
 
-mutant same-slot-twice $patch barrier-arch patch every_refusal <<'END'
+mutant same-slot-twice $mechanism barrier-arch patch every_refusal <<'END'
     if len > 0 && bars.record(len - 1).saved_lr_ptr >= slot {
 ====
     if len > 0 && bars.record(len - 1).saved_lr_ptr > slot {
 END
 
-mutant barrier-over-a-barrier $patch barrier-arch patch every_refusal <<'END'
+mutant barrier-over-a-barrier $mechanism barrier-arch patch every_refusal <<'END'
     if is_barrier(saved_lr_val) {
 ====
     if false && is_barrier(saved_lr_val) {
 END
 
-mutant slot-search-off-by-one $patch barrier-arch patch skipping_writes <<'END'
+mutant slot-search-off-by-one $mechanism barrier-arch patch skipping_writes <<'END'
     (position..len).find(|&i| bars.record(i).saved_lr_ptr >= sp).unwrap_or(len.max(position))
 ====
     (position..len).find(|&i| bars.record(i).saved_lr_ptr > sp).unwrap_or(len.max(position))
 END
 
-mutant skip-does-not-move $patch barrier-arch histories "" <<'END'
+mutant skip-does-not-move $mechanism barrier-arch histories "" <<'END'
     let next = first_at_or_above(bars, position, len, sp);
     bars.set_state(next, len);
 ====
     let next = first_at_or_above(bars, position, len, sp);
 END
 
-mutant unwind-does-not-restore $patch barrier-arch patch unwinding_restores <<'END'
+mutant unwind-does-not-restore $mechanism barrier-arch patch unwinding_restores <<'END'
     for index in position..next {
         // SAFETY: the caller's promise, passed on.
         unsafe { restore(bars, index, sp) };
@@ -60,7 +60,7 @@ mutant unwind-does-not-restore $patch barrier-arch patch unwinding_restores <<'E
     let _ = sp;
 END
 
-mutant unwind-does-not-mark-hit $patch gc-mark go_parked_writes "" <<'END'
+mutant unwind-does-not-mark-hit $mechanism barrier-arch patch unwinding_restores <<'END'
         unsafe { restore(bars, index, sp) };
     }
     bars.set_state(next, len);
@@ -70,13 +70,13 @@ mutant unwind-does-not-mark-hit $patch gc-mark go_parked_writes "" <<'END'
     let _ = next;
 END
 
-mutant stale-record-restored $patch barrier-arch patch dead_records <<'END'
+mutant stale-record-restored $mechanism barrier-arch patch dead_records <<'END'
     let ours = word.load(Ordering::Relaxed) == bars.stub(index).pc();
 ====
     let ours = true;
 END
 
-mutant dead-slot-written $patch barrier-arch patch unwinding_leaves_dead_slots_alone <<'END'
+mutant dead-slot-written $mechanism barrier-arch patch unwinding_leaves_dead_slots_alone <<'END'
     if slot < sp {
         return false;
     }
@@ -84,7 +84,7 @@ mutant dead-slot-written $patch barrier-arch patch unwinding_leaves_dead_slots_a
     let _ = sp;
 END
 
-mutant purge-does-nothing $patch barrier-arch patch purging <<'END'
+mutant purge-does-nothing $mechanism barrier-arch patch purging <<'END'
 pub unsafe fn purge(bars: &StkbarSlice) {
     bars.set_state(0, 0);
 ====
@@ -92,19 +92,19 @@ pub unsafe fn purge(bars: &StkbarSlice) {
     let _ = bars;
 END
 
-mutant move-keeps-old-stubs $patch barrier-arch patch barriers_move_with_their_stack <<'END'
+mutant move-keeps-old-stubs $mechanism barrier-arch patch barriers_move_with_their_stack <<'END'
                 word.store(new.stub(index).pc(), Ordering::Relaxed);
 ====
                 word.store(old.stub(index).pc(), Ordering::Relaxed);
 END
 
-mutant move-forgets-hits $patch barrier-arch patch barriers_move_with_their_stack <<'END'
+mutant move-forgets-hits $mechanism barrier-arch patch barriers_move_with_their_stack <<'END'
     new.set_state(position, len);
 ====
     new.set_state(position.min(0), len);
 END
 
-mutant set-caller-pc-past-the-barrier $patch barrier-arch go_caller_pc "" <<'END'
+mutant set-caller-pc-past-the-barrier $mechanism barrier-arch go_caller_pc "" <<'END'
         Some((bars, index, record)) => bars.set_record(index, Stkbar { saved_lr_val: pc, ..record }),
 ====
         // SAFETY: as below.
@@ -117,13 +117,13 @@ mutant exception-does-not-hit barrier-arch/src/personality.rs barrier-arch unwin
         let _ = index;
 END
 
-mutant mark-hit-off-by-one $patch barrier-arch unwinding from_any_depth <<'END'
+mutant mark-hit-off-by-one $mechanism barrier-arch unwinding from_any_depth <<'END'
     bars.set_state(index + 1, bars.len());
 ====
     bars.set_state(index, bars.len());
 END
 
-mutant asm-position-off-by-one $asm barrier-arch against_reference every_indexed_stub <<'END'
+mutant asm-position-off-by-one $assembly barrier-arch against_reference every_indexed_stub <<'END'
         "add r11d, 16",                         // the new position is i + 1, absolute: whatever was skipped,
         "mov dword ptr [r10 - 23], r11d",       // by longjmp say, cannot put it out of step
 ====
@@ -131,7 +131,7 @@ mutant asm-position-off-by-one $asm barrier-arch against_reference every_indexed
         "add r11d, 16",
 END
 
-mutant asm-searching-position-off-by-one $asm barrier-arch against_reference every_searching_stub <<'END'
+mutant asm-searching-position-off-by-one $assembly barrier-arch against_reference every_searching_stub <<'END'
         "add r11d, 16",
         "mov dword ptr [r10 - 23], r11d",
         "mov r9, qword ptr [rsp - 32]",
@@ -140,20 +140,20 @@ mutant asm-searching-position-off-by-one $asm barrier-arch against_reference eve
         "mov r9, qword ptr [rsp - 32]",
 END
 
-mutant asm-search-trusts-the-position $asm barrier-arch against_reference every_searching_stub <<'END'
+mutant asm-search-trusts-the-position $assembly barrier-arch against_reference every_searching_stub <<'END'
         "add r11d, 16",                         // below: its frame was skipped
         "jmp 2b",
 ====
         "jmp 79f",
 END
 
-mutant asm-record-not-checked $asm barrier-arch against_reference stops_at_a_missing_record <<'END'
+mutant asm-record-not-checked $assembly barrier-arch against_reference stops_at_a_missing_record <<'END'
         "jne 79f",                              // no: the invariants are broken, do not jump anywhere
 ====
         "nop",
 END
 
-mutant asm-slot-not-healed $asm barrier-arch against_reference every_indexed_stub <<'END'
+mutant asm-slot-not-healed $assembly barrier-arch against_reference every_indexed_stub <<'END'
         ".byte 0x89, 0x5c, 0x24, 0xf8",
         "mov r11, qword ptr [rsp - 16]",
         "mov r10, qword ptr [rsp - 24]",
@@ -165,7 +165,7 @@ mutant asm-slot-not-healed $asm barrier-arch against_reference every_indexed_stu
         "notrack jmp qword ptr [rsp - 32]",
 END
 
-mutant asm-clobbers-r10 $asm barrier-arch against_reference every_indexed_stub <<'END'
+mutant asm-clobbers-r10 $assembly barrier-arch against_reference every_indexed_stub <<'END'
         ".byte 0x89, 0x5c, 0x24, 0xf8",
         "mov r11, qword ptr [rsp - 16]",
         "mov r10, qword ptr [rsp - 24]",
@@ -174,7 +174,7 @@ mutant asm-clobbers-r10 $asm barrier-arch against_reference every_indexed_stub <
         "mov r11, qword ptr [rsp - 16]",
 END
 
-mutant interrupted-return-ignores-healed-slots $asm barrier-arch every_instruction a_return_is_foreseen <<'END'
+mutant interrupted-return-ignores-healed-slots $assembly barrier-arch every_instruction a_return_is_foreseen <<'END'
         None => Some((word, sp)),
 ====
         None => None,

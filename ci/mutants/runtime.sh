@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# I12, I14 where stacks and tasks live.
+# I8, I11, I12, I14 where stacks and tasks live.
 
 mutant no-purge-on-task-exit stack-alloc/src/shared.rs stack-alloc go_reuse the_next_owner <<'END'
         unsafe { patch::purge(&stkbars) };
@@ -9,9 +9,7 @@ END
 
 mutant array-of-a-new-stack-not-emptied barrier-arch/src/stkbar.rs stack-alloc go_reuse poison <<'END'
         bars.set_state(0, 0);
-        bars.word(below_top::COOKIE)
 ====
-        bars.word(below_top::COOKIE)
 END
 
 mutant pointers-into-a-moved-stack-not-shifted stack-alloc/src/relocate.rs stack-alloc relocate growing_and_shrinking <<'END'
@@ -30,4 +28,17 @@ mutant barriers-stay-after-the-cycle sched/src/collector/cycle.rs integration-te
         stats.removed = self.remove_barriers(&tasks);
 ====
         let _ = (&tasks, Self::remove_barriers);
+END
+
+mutant task-that-ran-not-listed sched/src/collector/errand.rs integration-tests collector several_tasks <<'END'
+        Ran::BecameDirty => shared.dirty.lock().push(Arc::clone(task)),
+        Ran::AlreadyDirty | Ran::NotScanned => {}
+====
+        Ran::BecameDirty | Ran::AlreadyDirty | Ran::NotScanned => {}
+END
+
+mutant new-task-not-listed sched/src/shared.rs integration-tests collector several_tasks <<'END'
+            if this.phases.now() != Phase::Off {
+====
+            if this.phases.now() == Phase::MarkTermination {
 END
