@@ -3,6 +3,7 @@
 use core::fmt;
 
 use barrier_arch::StkbarSlice;
+use barrier_arch::checker::Violation;
 use unwind_walk::{Fault, Frame, Registers, WalkError};
 
 use crate::phase::Phase;
@@ -36,6 +37,14 @@ pub enum ScanError<'s> {
         frame: usize,
         /// Registers of that frame.
         registers: Registers,
+        /// The barriers of the stack.
+        bars: Barriers<'s>,
+    },
+    /// The checker found an invariant of the barriers broken ([`crate::checker`]).
+    #[error("{violation}; barriers {bars}")]
+    Violated {
+        /// Which one, and where.
+        violation: Violation,
         /// The barriers of the stack.
         bars: Barriers<'s>,
     },
@@ -80,6 +89,11 @@ impl<'s> ScanError<'s> {
     pub(crate) fn walk(error: &WalkError<'_>, bars: &'s StkbarSlice) -> ScanError<'s> {
         let WalkError { fault, frame, registers, .. } = *error;
         ScanError::Walk { fault, frame, registers, bars: Barriers::near(bars, registers.sp) }
+    }
+
+    #[cold]
+    pub(crate) fn violated(violation: Violation, bars: &'s StkbarSlice) -> ScanError<'s> {
+        ScanError::Violated { violation, bars: Barriers { bars, culprit: None } }
     }
 
     #[cold]

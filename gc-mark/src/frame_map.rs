@@ -20,6 +20,8 @@
 //! callee-saved registers is saved somewhere below it: either by an entry thunk whose frame is scanned conservatively,
 //! or the mapped code's slots must include its save area.
 
+use core::fmt;
+
 /// What is known about one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +65,16 @@ pub trait FrameMap: Send + Sync + 'static {
     fn permits_barrier(&self, pc: usize, return_pc: usize) -> bool {
         let _ = (pc, return_pc);
         true
+    }
+
+    /// Writes what a message should say of the place `return_pc`: the function, its file. Default: nothing.
+    ///
+    /// # Errors
+    ///
+    /// Only those of `out`.
+    fn describe(&self, return_pc: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        let _ = (return_pc, out);
+        Ok(())
     }
 
     /// A number that changes whenever an answer of [`FrameMap::roots_at`] may have: code was replaced, its memory reused. Caches

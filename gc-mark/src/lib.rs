@@ -24,6 +24,8 @@
 //! | [`write_barrier`] | Dijkstra's barrier, for the heap and for stack slots written through pointers |
 //! | [`Grey`], [`MarkWorker`] | marking by any number of threads that steal from each other |
 //! | [`Verify`] | marks again from scratch and names what was lost, and how it is reached |
+//! | [`Oracle`] | a debug mode that names the write barrier that was left out |
+//! | [`checker`] | the barriers' invariants, verified from outside; scanners do it in debug builds |
 //! | [`heap::MarkSweep`] | a heap to start with |
 //!
 //! # Who brings what
@@ -129,11 +131,13 @@
 //!    array ([`barrier_arch::patch::purge`]) and a fresh receipt.
 //! 5. A [`ScanError`] means that an invariant is broken: stop the process, with its text, or give up the cycle unswept.
 
+pub mod checker;
 pub mod error;
 pub mod frame_map;
 pub mod grey;
 pub mod heap;
 mod install;
+pub mod oracle;
 pub mod phase;
 pub mod receipt;
 pub mod report;
@@ -151,6 +155,7 @@ pub use error::ScanError;
 pub use frame_map::{Conservatively, FrameMap, FrameRoots};
 pub use grey::{Drained, Grey, MarkWorker};
 pub use heap::{Heap, Object};
+pub use oracle::{Compared, Oracle, Snapshot};
 pub use phase::{Cycle, Phase, Phases, Started};
 pub use receipt::{Ran, Receipt};
 pub use report::{Scan, ScanReport};

@@ -166,6 +166,11 @@ impl Receipt {
         !matches!(self.state_in(cycle).1, NOT_SCANNED | SCANNING)
     }
 
+    /// Was the stack with this top scanned in cycle `cycle`, and has not run since? A re-scan leaves it out.
+    pub fn is_clean(&self, cycle: Cycle, top: usize) -> bool {
+        self.state_of(cycle, top).1 == CLEAN
+    }
+
     /// The stack was copied from `old` to `new` together with its barriers
     /// ([`barrier_arch::patch::carry_over`]): what is remembered goes along.
     pub fn carry_over(&mut self, old: &StkbarSlice, new: &StkbarSlice) {
@@ -281,7 +286,10 @@ mod tests {
     fn a_stack_is_scanned_once_per_phase() {
         let receipt = scanned_in(1);
         assert!(matches!(receipt.claim_first_scan(cycle(1), TOP), FirstScanClaim::AlreadyScanned));
+        assert!(receipt.is_clean(cycle(1), TOP));
+        assert!(!receipt.is_clean(cycle(2), TOP) && !receipt.is_clean(cycle(1), TOP + 4096));
         assert_eq!(receipt.note_run(cycle(1)), Ran::BecameDirty);
+        assert!(!receipt.is_clean(cycle(1), TOP));
         assert_eq!(receipt.note_run(cycle(1)), Ran::AlreadyDirty);
         let ReScanClaim::Bounded(claim) = receipt.claim_re_scan(cycle(1), TOP) else { panic!("{receipt:?}") };
         assert!(matches!(receipt.claim_re_scan(cycle(1), TOP), ReScanClaim::Busy));

@@ -29,12 +29,14 @@
 //!    stack it is long gone from them. The pause is some microseconds, which is a hundred cache misses.
 //! 7. Barriers are left in place by the re-scan. Removing them is no work for a pause:
 //!    [`Stopped::remove_barriers`], or the next first scan.
+//! 8. In builds with debug assertions every scan looks at all barriers from outside, too ([`checker`]).
 
 use core::ops::ControlFlow;
 
 use barrier_arch::{Spacing, StkbarSlice};
 use unwind_walk::{Frame, Unwind, Walk};
 
+use crate::checker;
 use crate::error::ScanError;
 use crate::frame_map::{CacheStats, FrameCache, FrameMap, FrameRoots};
 use crate::heap::{Heap, Object};
@@ -94,6 +96,9 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
             FirstScanClaim::Busy => Err(ScanError::Busy),
             FirstScanClaim::Claimed(mut claim) => {
                 let report = self.walk_and_install(stack, spacing, claim.unvouched(), &mut grey)?;
+                if cfg!(debug_assertions) {
+                    checker::check_all_stand(&self.unwind, stack)?;
+                }
                 if report.installed > 0 {
                     self.walk_to_the_barrier(
                         &mut Visit::new(self.heap, stack, &mut grey),
@@ -137,6 +142,9 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         } else {
             self.walk_all(&mut visit)?;
         }
+        if cfg!(debug_assertions) {
+            checker::check(&self.unwind, stack)?;
+        }
         claim.done();
         Ok(Scan::Done(visit.report))
     }
@@ -161,6 +169,9 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         grey: impl FnMut(Object),
     ) -> Result<ScanReport, ScanError<'s>> {
         let stale = stack.remove_barriers();
+        if cfg!(debug_assertions) {
+            checker::check_empty(&self.unwind, stack)?;
+        }
         let mut installer = Installer::new(stack.bars(), spacing, stack.registers().sp);
         let mut visit = Visit::new(self.heap, stack, grey);
         let map = self.cache.map();

@@ -1,5 +1,7 @@
 //! The functions of the simulated program: how large their frames are and what is known of them.
 
+use core::fmt;
+
 use gc_mark::{FrameMap, FrameRoots};
 
 /// One function. It has one call site, so one return address.
@@ -70,8 +72,11 @@ impl Shapes {
         self.shapes.iter().map(|shape| 8 * shape.locals + 16).max().unwrap_or(0)
     }
 
+    /// From the function's one return address to another place in it.
+    pub const ELSEWHERE: usize = 32;
+
     fn at(&self, pc: usize) -> Shape {
-        assert_eq!((pc - BASE) % BYTES, 5, "{pc:#x} is no return address");
+        assert_eq!((pc - BASE) % Self::ELSEWHERE, 5, "{pc:#x} is no return address");
         self.shapes[(pc - BASE) / BYTES]
     }
 }
@@ -84,6 +89,10 @@ impl FrameMap for Shapes {
             }
             Shape { vouched, .. } => FrameRoots::Conservative { vouched },
         }
+    }
+
+    fn describe(&self, pc: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "shape {}", (pc - BASE) / BYTES)
     }
 
     fn permits_barrier(&self, pc: usize, _return_pc: usize) -> bool {
