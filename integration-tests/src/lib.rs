@@ -4,9 +4,10 @@
 //! in `tests/`, one file per subject.
 //!
 //! For the tests that look at every instruction: [`stage`], code on a stack of its own that can be moved, and [`stepper`], which shows an
-//! observer the registers between two instructions.
+//! observer the registers between two instructions. [`profiler`] is a sampling profiler as a runtime would have it.
 
 pub mod native;
+pub mod profiler;
 pub mod stage;
 pub mod stepper;
 

@@ -58,8 +58,8 @@ use crate::stack::Stack;
 /// * Each array belongs to its stack. The old stack is stopped with stack pointer `sp` (any red zone the code
 ///   uses below it included), and goes on, if at all, only on the new one. Nothing runs on the new stack, and
 ///   its array is empty.
-/// * Nobody walks either stack meanwhile, not from a signal handler either: records and slots are out of step
-///   for a moment.
+/// * Nobody walks the new stack before it is entered, not from a signal handler either: records and slots are
+///   out of step for a moment. The old one may be walked at any instruction, until it is freed.
 /// * `pointers` passes its function valid, aligned words that nobody else uses, none of them in the old
 ///   stack; and it names every slot that holds an address in the old stack and will be used as one.
 /// * No frame relies on an alignment above 16 bytes.

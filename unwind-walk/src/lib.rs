@@ -67,6 +67,18 @@
 //! assert_eq!(pcs, [(0x40_0000, None), (0x40_1000, Some(0)), (0x40_2000, None)]);
 //! ```
 //!
+//! # In a signal handler
+//!
+//! A profiler walks from the registers that it was called with, and drops no sample: at every instruction of install, hit, skip, unwind,
+//! remove and of a move of the stack the walk is the one that there would be without barriers. What it must know is which stack
+//! was interrupted; a table of one atomic word per stack, its base and its size, tells that without a lock.
+//!
+//! Give [`LiveStack`] the 128 bytes below the stack pointer, too (the red zone: the trampoline's slot is there). And expect what every walk by
+//! frame pointers has to expect. Between a function's entry and its `mov rbp, rsp`, and between `pop rbp` and `ret`, the frame
+//! pointer is the caller's, so the caller is missing. In code that keeps no frame pointers (most C libraries) it is nothing at all, and the walk
+//! ends as [`End::Broken`], or even as [`End::Lost`] if it runs into a copy of a barrier's address. Neither says anything
+//! of the stack; a walk from the next frame record above the stack pointer does.
+//!
 //! # Without the other crates
 //!
 //! Only `barrier-arch` is needed, and of it only the types of a barrier list, if there are no barriers. Stacks

@@ -48,6 +48,7 @@ fn nest(depth: usize, scene: &mut Scene) -> usize {
     let words = black_box([depth; 200]);
     if depth == 0 {
         throw(scene);
+        return words[3];
     }
     nest(black_box(depth - 1), scene) + black_box(&words)[7]
 }
