@@ -118,6 +118,8 @@ mutant() {
 }
 
 mkdir -p "$work"
+exec 9>"$work/lock"
+flock --nonblock 9 || { echo "another run is under way in $work"; exit 2; }
 copy_tree
 for list in "$checkout"/ci/mutants/*.sh; do
     # shellcheck source=/dev/null

@@ -30,14 +30,14 @@ mutant barriers-stay-after-the-cycle sched/src/collector/cycle.rs integration-te
         let _ = (&tasks, Self::remove_barriers);
 END
 
-mutant task-that-ran-not-listed sched/src/collector/errand.rs integration-tests collector several_tasks <<'END'
+mutant task-that-ran-not-listed sched/src/collector/errand.rs integration-tests go_dirty tasks_that_ran <<'END'
         Ran::BecameDirty => shared.dirty.lock().push(Arc::clone(task)),
         Ran::AlreadyDirty | Ran::NotScanned => {}
 ====
         Ran::BecameDirty | Ran::AlreadyDirty | Ran::NotScanned => {}
 END
 
-mutant new-task-not-listed sched/src/shared.rs integration-tests collector several_tasks <<'END'
+mutant new-task-not-listed sched/src/shared.rs integration-tests go_dirty tasks_made <<'END'
             if this.phases.now() != Phase::Off {
 ====
             if this.phases.now() == Phase::MarkTermination {

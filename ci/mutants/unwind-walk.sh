@@ -19,7 +19,7 @@ mutant dead-record-is-leftover unwind-walk/src/barriers.rs unwind-walk broken_li
             let holds = slot >= self.start_sp;
 END
 
-mutant barriers-matched-by-order unwind-walk/src/barriers.rs unwind-walk walks "" <<'END'
+mutant barriers-matched-by-order unwind-walk/src/barriers.rs unwind-walk broken_lists "" <<'END'
         Some(record) if record.saved_lr_ptr == slot && bars.stub(hint) == stub => Some((hint, record)),
 ====
         Some(record) => Some((hint, record)),
