@@ -65,6 +65,7 @@ pub struct Builder<L: Language> {
     spacing: Spacing,
     host: Result<(), Unsupported>,
     verify: bool,
+    oracle: bool,
     stop_the_world: bool,
     trace: bool,
 }
@@ -82,6 +83,7 @@ impl<L: Language> Builder<L> {
             spacing: Spacing::default(),
             host: host::support(),
             verify: false,
+            oracle: false,
             stop_the_world: false,
             trace: std::env::var_os("GCTRACE").is_some_and(|value| value == "1"),
         }
@@ -143,6 +145,14 @@ impl<L: Language> Builder<L> {
         self
     }
 
+    /// After each stack's first scan, remember the words of all frames that the language vouches for; in the mark-termination pause, compare
+    /// those that the re-scan skipped, and stop the process with the frame, the slot and the function of each write barrier that
+    /// was left out ([`gc_mark::Oracle`]). Takes memory and time in proportion to the stacks: a debug mode.
+    pub fn oracle(mut self, on: bool) -> Self {
+        self.oracle = on;
+        self
+    }
+
     /// Whole cycles with the world stopped.
     pub fn stop_the_world(mut self, on: bool) -> Self {
         self.stop_the_world = on;
@@ -167,8 +177,8 @@ impl<L: Language> Builder<L> {
         }
         fatal::set_lost_handler(barrier_lost);
         let spacing = if self.host.is_ok() { self.spacing } else { Spacing::Off };
-        let modes =
-            Modes { spacing, verify: self.verify, stop_the_world: self.stop_the_world, trace: self.trace };
+        let Builder { verify, oracle, stop_the_world, trace, .. } = self;
+        let modes = Modes { spacing, verify, oracle, stop_the_world, trace };
         let stacks = self.stacks.unwrap_or_else(|| Box::new(PooledStacks::new(spacing, self.guard)));
         let deques: Vec<_> = (0..self.workers).map(|_| Deque::new_fifo()).collect();
         let parkers: Vec<_> = (0..self.workers).map(|_| Parker::new()).collect();

@@ -25,6 +25,7 @@ use crate::worker::Roster;
 pub(crate) struct Modes {
     pub(crate) spacing: Spacing,
     pub(crate) verify: bool,
+    pub(crate) oracle: bool,
     pub(crate) stop_the_world: bool,
     pub(crate) trace: bool,
 }

@@ -10,6 +10,7 @@
 //! so its frames are vouched for. Everything else, the generated entry from Rust included, is not: that one
 //! saves Rust's registers.
 
+use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -108,6 +109,12 @@ impl FrameMap for FrameTable {
             },
             _ => FrameRoots::Conservative { vouched: false },
         }
+    }
+
+    fn describe(&self, return_pc: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+        let Some(function) = self.function_at(return_pc - 1) else { return Ok(()) };
+        write!(out, "{}", function.name)?;
+        function.file.as_ref().map_or(Ok(()), |file| write!(out, " in {file}"))
     }
 }
 

@@ -33,6 +33,9 @@ struct Arguments {
     /// After each collection, mark again with the world stopped and compare
     #[arg(long)]
     verify: bool,
+    /// Watch for write barriers that the compiler left out
+    #[arg(long)]
+    oracle: bool,
     /// A line about each collection on standard error
     #[arg(long)]
     gc_trace: bool,
@@ -119,7 +122,8 @@ fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme
     let phases = scheme.phases();
     let mut builder = Runtime::builder(scheme).phases(Arc::clone(&phases));
     builder = builder.workers(arguments.workers).stack_bytes(size).stacks(stacks).spacing(spacing);
-    builder = builder.verify(arguments.verify).stop_the_world(arguments.stop_the_world);
+    builder = builder.verify(arguments.verify).oracle(arguments.oracle);
+    builder = builder.stop_the_world(arguments.stop_the_world);
     if arguments.gc_trace {
         builder = builder.trace(true);
     }

@@ -81,8 +81,13 @@ impl Trial {
 fn runtime_for(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Runtime<Scheme> {
     let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
     let phases = scheme.phases();
-    let builder =
-        Runtime::builder(scheme).phases(phases).workers(1).spacing(spacing).stacks(stacks).verify(true);
+    let builder = Runtime::builder(scheme)
+        .phases(phases)
+        .workers(1)
+        .spacing(spacing)
+        .stacks(stacks)
+        .verify(true)
+        .oracle(true);
     let size = roomy_stack_bytes(stack_limit, spacing).expect("a stack size");
     builder.stack_bytes(size).start().expect("threads")
 }

@@ -18,6 +18,7 @@ use gc_mark::write_barrier::shade;
 use gc_mark::{Cycle, Drained, Heap, MarkWorker, ScanReport, Started, Verify};
 use unwind_walk::FramePointers;
 
+use super::compare;
 use super::errand::{self, ScannerOf};
 use super::fatal;
 use super::stats::CycleStats;
@@ -190,6 +191,9 @@ impl<'s, L: Language> Collector<'s, L> {
             stats.re_scan += errand::re_scan(shared, &mut self.scanner, task);
         }
         stats.re_scan_time = since.elapsed();
+        if shared.modes.oracle {
+            stats.compared = Some(compare::compare_all(shared, cycle, &self.all_tasks()));
+        }
         let since = Instant::now();
         stats.drained = self.worker.drain_until_empty(heap);
         stats.drain_time = since.elapsed();

@@ -10,7 +10,7 @@ use gc_mark::write_barrier::shade;
 use gc_mark::{Object, Phase, Ran, Scan, ScanError, ScanReport, Scanner, Stopped};
 use unwind_walk::FramePointers;
 
-use super::fatal;
+use super::{compare, fatal};
 use crate::language::Language;
 use crate::shared::Shared;
 use crate::task::Task;
@@ -96,7 +96,13 @@ pub(crate) fn first_scan<L: Language>(
     scanner: &mut ScannerOf<'_, L>,
     task: &Task<L>,
 ) -> ScanReport {
-    scan(shared, task, |stack| scanner.first_scan(stack, &task.receipt, shared.modes.spacing, pusher(shared)))
+    scan(shared, task, |stack| {
+        let scan = scanner.first_scan(stack, &task.receipt, shared.modes.spacing, pusher(shared));
+        if shared.modes.oracle && matches!(scan, Ok(Scan::Done(_))) {
+            compare::remember(shared, task, stack)?;
+        }
+        scan
+    })
 }
 
 /// The re-scan of a task that will not run before the end of the cycle, by whoever has it or has stopped the world.

@@ -25,6 +25,12 @@ pub(crate) fn die_unsound(cycle: u64, what: &dyn Display) -> ! {
     std::process::abort()
 }
 
+/// Says which write barrier was left out, and aborts.
+pub(crate) fn die_accused<L: Language>(cycle: u64, task: &Task<L>, what: &dyn Display) -> ! {
+    eprintln!("fatal: gc {cycle}, stack of task {}: {what}", task.id());
+    std::process::abort()
+}
+
 /// For the trampoline, when it finds no record for the slot it was popped from.
 pub(crate) fn barrier_lost(slot: usize, bars: Option<&StkbarSlice>) {
     let bars = bars.map_or_else(|| "no array there".to_owned(), ToString::to_string);

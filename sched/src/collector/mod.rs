@@ -3,11 +3,13 @@
 //! | file | what |
 //! |---|---|
 //! | `cycle.rs` | one cycle, concurrent or with the world stopped |
+//! | `compare.rs` | the oracle that watches for missing write barriers, if asked for |
 //! | `errand.rs` | its share that workers do, at a task's safepoint |
 //! | `markers.rs` | threads that help marking |
 //! | `stats.rs` | what each cycle did |
 //! | `fatal.rs` | the end, when an invariant is broken |
 
+mod compare;
 mod cycle;
 pub(crate) mod errand;
 pub(crate) mod fatal;

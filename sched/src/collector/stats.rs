@@ -44,6 +44,8 @@ pub struct CycleStats {
     pub drained: u64,
     /// In verify mode: objects found reachable by marking from scratch.
     pub verified: Option<usize>,
+    /// In oracle mode: words of skipped frames that were compared with what they were at the first scan.
+    pub compared: Option<usize>,
 }
 
 /// One line, as `GCTRACE=1` prints it.
@@ -75,6 +77,7 @@ impl fmt::Display for CycleStats {
             self.removed,
             self.sweep,
         )?;
+        self.compared.map_or(Ok(()), |words| write!(f, ", compared {words} words"))?;
         self.verified.map_or(Ok(()), |objects| write!(f, ", verified {objects} objects"))
     }
 }

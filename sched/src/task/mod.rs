@@ -7,7 +7,8 @@
 //! 3. `receipt`: by its own rules.
 //! 4. `worker`: written by the worker before it resumes the task, read by the task between two switches.
 //! 5. `reason`: written by the task before it switches away, read by the worker after.
-//! 6. `start`: taken by the task itself, once.
+//! 6. `snapshot`: whoever has the stack, beside the first scan, and the collector while the world is stopped.
+//! 7. `start`: taken by the task itself, once.
 
 pub(crate) mod join;
 pub(crate) mod state;
@@ -19,7 +20,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use barrier_arch::arch::{self, Context};
 use gc_mark::stack::BadStack;
-use gc_mark::{Receipt, Stopped};
+use gc_mark::{Receipt, Snapshot, Stopped};
+use parking_lot::Mutex;
 use unwind_walk::Registers;
 
 use crate::collector::errand::Errand;
@@ -46,6 +48,8 @@ pub struct Task<L: Language> {
     pub(crate) state: State,
     pub(crate) receipt: Receipt,
     pub(crate) errand: Errand,
+    /// Empty unless the runtime has an oracle.
+    pub(crate) snapshot: Mutex<Snapshot>,
     /// Longest time it was held at a safepoint or waiting for the collector, in nanoseconds.
     pub(crate) longest_stall: AtomicU64,
     pub(crate) worker: AtomicPtr<Worker<L>>,
@@ -94,6 +98,7 @@ impl<L: Language> Task<L> {
             state: State::ready(),
             receipt: Receipt::new(),
             errand: Errand::default(),
+            snapshot: Mutex::new(Snapshot::new()),
             longest_stall: AtomicU64::new(0),
             worker: AtomicPtr::new(std::ptr::null_mut()),
             shared,
@@ -224,7 +229,7 @@ impl<L: Language> fmt::Debug for Task<L> {
 extern "C" fn enter<L: Language>(task: usize) -> ! {
     // SAFETY: `Task::new` passes its address, and the worker that runs it keeps it alive.
     let task = unsafe { &*(task as *const Task<L>) };
-    // SAFETY: this is the task (rule 6).
+    // SAFETY: this is the task (rule 7).
     let start = unsafe { (*task.inner.get()).start.take() };
     if let Some(start) = start {
         // SAFETY: we run on it.
