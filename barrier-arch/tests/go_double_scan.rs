@@ -37,3 +37,19 @@ fn a_slot_has_one_record() {
         }
     }
 }
+
+/// Go's "leftover stack barriers", as the checker counts them: wherever in the list they are, the last one included.
+#[test]
+fn barriers_that_the_walk_does_not_reach_are_dead() {
+    for spacing in MODES.into_iter().filter(|&spacing| spacing != Spacing::Off) {
+        let mut stack = PlainStack::new(1 << 14, spacing);
+        let first = stack.bars.base() + 1024;
+        let slots = [0, 1, 2, 3].map(|i| first + 64 * i);
+        slots.iter().for_each(|&slot| stack.install_over(slot, 0x1000).unwrap());
+        for reached in 0..=4 {
+            // SAFETY: nothing runs on the stack, and these are live return slots.
+            let census = unsafe { check(&stack.bars, first - 8, slots[..reached].iter().copied()) }.unwrap();
+            assert_eq!((census.standing, census.dead), (reached, 4 - reached));
+        }
+    }
+}

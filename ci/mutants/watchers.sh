@@ -13,7 +13,7 @@ mutant checker-misses-two-records-for-one-slot barrier-arch/src/checker.rs barri
             if index > 0 && slot < before {
 END
 
-mutant checker-misses-dead-records barrier-arch/src/checker.rs barrier-arch checker "" <<'END'
+mutant checker-misses-dead-records barrier-arch/src/checker.rs barrier-arch go_double_scan "" <<'END'
     pub fn finish(mut self) -> Census {
         while self.next < self.len {
 ====
