@@ -68,38 +68,50 @@
 //! }
 //!
 //! extern "C" fn inner(task: &mut Task, frame_record: *const usize) -> usize {
-//!     // The word above the saved frame pointer is where `middle` returns to.
-//!     let slot = unsafe { frame_record.add(1) } as usize;
-//!     let original = unsafe { *(slot as *const usize) };
-//!     unsafe { patch::install(&task.bars, slot) }.expect("an empty array and a real return address");
-//!     assert!(barrier_arch::is_barrier(unsafe { *(slot as *const usize) }));
-//!     assert_eq!(unsafe { patch::caller_pc(slot as *const usize) }, original);
+//!     // SAFETY: the word above the saved frame pointer is where `middle` returns to, and it is alive.
+//!     let (slot, original) = unsafe { (frame_record.add(1), *frame_record.add(1)) };
+//!     // SAFETY: a live return slot of this very stack, not of the youngest frame.
+//!     unsafe { patch::install(&task.bars, slot as usize) }.expect("an empty array and a return address");
+//!     // SAFETY: as above.
+//!     let (word, pc) = unsafe { (*slot, patch::caller_pc(slot)) };
+//!     assert!(barrier_arch::is_barrier(word));
+//!     assert_eq!(pc, original);
 //!     task.seen.push(task.bars.position()); // not hit yet
 //!     41
 //! }
 //!
 //! extern "C" fn run(task: usize) -> ! {
+//!     // SAFETY: `prepare` below passes its address, and it outlives the run.
 //!     let task = unsafe { &mut *(task as *mut Task) };
 //!     let result = outer(task); // returns through the barrier
 //!     task.seen.push(task.bars.position());
 //!     task.seen.push(result);
-//!     unsafe { patch::purge(&task.bars) }; // a task that ends leaves an empty array
-//!     unsafe { switch(&mut Context::default(), &task.back) };
+//!     // SAFETY: a task that ends leaves an empty array; nobody comes back here.
+//!     unsafe {
+//!         patch::purge(&task.bars);
+//!         switch(&mut Context::default(), &task.back);
+//!     }
 //!     unreachable!()
 //! }
 //!
 //! host::support().expect("return addresses can be patched");
 //! let layout = Layout::from_size_align(64 << 10, 64 << 10).unwrap();
+//! // SAFETY: the layout has a size.
 //! let base = NonNull::new(unsafe { alloc(layout) }).unwrap();
 //! let class = SizeClass::of(layout.size()).unwrap();
+//! // SAFETY: aligned to its size, and ours until the end.
 //! let bars = unsafe { StkbarSlice::steal(base, class, Spacing::default()) };
 //! let stack_hi = bars.stack_hi();
 //!
 //! let mut task = Task { bars, back: Context::default(), seen: Vec::new() };
-//! let prepared = unsafe { prepare(stack_hi, run, (&raw mut task) as usize) };
-//! unsafe { switch(&raw mut task.back, &prepared.context) };
+//! // SAFETY: nobody uses the stack; it switches back to `task.back` when it is done.
+//! unsafe {
+//!     let prepared = prepare(stack_hi, run, (&raw mut task) as usize);
+//!     switch(&raw mut task.back, &prepared.context);
+//! }
 //!
 //! assert_eq!(task.seen, [0, 1, 42], "position before and after the return, and the result");
+//! // SAFETY: from `alloc`, and nothing runs on it any more.
 //! unsafe { dealloc(base.as_ptr(), layout) };
 //! # }
 //! ```
