@@ -29,4 +29,12 @@
             done
             (error "the collector lost the object of frame" depth)))))
 
+; As much other live heap at every depth (a million pairs), so that depth is all that differs.
+(define (tree height)
+  (if (= height 0)
+      '()
+      (cons (tree (- height 1)) (tree (- height 1)))))
+
+(define other-heap (tree 20))
+
 (descend 0)
