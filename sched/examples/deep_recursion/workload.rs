@@ -133,7 +133,10 @@ impl Case {
         let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), usable);
         let phases = Arc::clone(&scheme.phases());
         let builder = Runtime::builder(scheme).phases(phases).stacks(stacks).stack_bytes(size);
-        Ok(builder.workers(self.workers).spacing(spacing).start()?)
+        let runtime = builder.workers(self.workers).spacing(spacing).start()?;
+        // Or the figures would be called what they are not.
+        self.barriers.on_host(runtime.barriers())?;
+        Ok(runtime)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the command lines of the examples have in common.
 
 use barrier_arch::Spacing;
+use barrier_arch::host::Unsupported;
 use clap::ValueEnum;
 
 /// Where the collector puts stack barriers.
@@ -22,6 +23,15 @@ impl Barriers {
             Barriers::On => Spacing::default(),
             Barriers::EveryFrame => Spacing::EveryFrame,
         }
+    }
+
+    /// Whether the host can do what was asked for: `support` is what the runtime says of it.
+    ///
+    /// # Errors
+    ///
+    /// If barriers were asked for and return addresses cannot be patched.
+    pub fn on_host(self, support: Result<(), Unsupported>) -> Result<(), Unsupported> {
+        if self == Barriers::Off { Ok(()) } else { support }
     }
 
     /// As it is written on a command line.
@@ -50,7 +60,8 @@ pub fn bytes(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{Barriers, bytes};
+    use barrier_arch::host::{Evidence, Unsupported};
 
     #[test]
     fn sizes_have_suffixes() {
@@ -60,6 +71,16 @@ mod tests {
         assert_eq!(bytes("1G"), Ok(1 << 30));
         for bad in ["", "G", "1.5G", "-1", "0", "99999999999G", "12Q"] {
             assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_with_shadow_stacks_runs_programs_without_barriers_only() {
+        let shadow = Err(Unsupported::ShadowStack(Evidence::Status(1)));
+        assert_eq!(Barriers::Off.on_host(shadow), Ok(()));
+        for barriers in [Barriers::On, Barriers::EveryFrame] {
+            assert_eq!(barriers.on_host(Ok(())), Ok(()));
+            assert_eq!(barriers.on_host(shadow), shadow);
         }
     }
 }

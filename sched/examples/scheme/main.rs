@@ -63,6 +63,8 @@ enum Unsuccessful {
     File { file: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Build(#[from] scheme::BuildError),
+    #[error("{0} (--barriers off)")]
+    Host(#[from] barrier_arch::host::Unsupported),
     #[error("cannot start: {0}")]
     Start(#[from] sched::StartError),
     #[error("cannot start: {0}")]
@@ -127,5 +129,7 @@ fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme
     if arguments.gc_trace {
         builder = builder.trace(true);
     }
-    Ok(builder.start()?)
+    let runtime = builder.start()?;
+    arguments.barriers.on_host(runtime.barriers())?;
+    Ok(runtime)
 }
