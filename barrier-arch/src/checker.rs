@@ -23,29 +23,33 @@
 //!
 //! Nothing here allocates, locks, panics or writes (I6).
 
+use crate::arch::{SLOT_BYTES, Slot};
 use crate::stkbar::StkbarSlice;
 use crate::stub::{Key, Stub};
 
 /// The layout below a stack's top once more, on purpose: see the picture in `stkbar.rs`.
 mod layout {
-    pub(super) const STATE: usize = 24;
+    pub(super) const LENGTH: usize = 20;
+    pub(super) const POSITION: usize = 24;
     pub(super) const CAPACITY: usize = 32;
-    pub(super) const RECORD_0: usize = 48;
-    pub(super) const STRIDE: usize = 16;
-    pub(super) const SEARCHED: usize = 1 << 63;
+    /// A record is two return slots wide.
+    pub(super) const STRIDE: usize =
+        if cfg!(target_pointer_width = "64") || cfg!(target_arch = "x86_64") { 16 } else { 8 };
+    pub(super) const RECORD_0: usize = 32 + STRIDE;
+    pub(super) const SEARCHED: u64 = 1 << 63;
 }
-
-const WORD: usize = size_of::<usize>();
 
 /// An invariant that does not hold. All addresses are as found in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
     /// Position, length and capacity contradict each other.
-    #[error("I1: state {state:#x} is no position and length within {capacity} records")]
+    #[error("I1: position {position} and length {len}, in bytes, do not fit {capacity} records")]
     State {
-        /// The header's state word.
-        state: usize,
+        /// The header's position, in bytes of records.
+        position: usize,
+        /// The header's length, in bytes of records.
+        len: usize,
         /// Records that fit.
         capacity: usize,
     },
@@ -187,16 +191,16 @@ impl<'b> Checker<'b> {
     ///
     /// [`Violation`]
     pub fn return_slot(&mut self, slot: usize) -> Result<(), Violation> {
-        if slot < self.floor || slot >= self.bars.stack_hi() || !slot.is_multiple_of(WORD) {
+        if slot < self.floor || slot >= self.bars.stack_hi() || !slot.is_multiple_of(SLOT_BYTES) {
             return Err(Violation::FrameOrder { slot, floor: self.floor });
         }
-        self.floor = slot + WORD;
+        self.floor = slot + SLOT_BYTES;
         while self.next < self.len && self.record(self.next).0 < slot {
             self.dead();
         }
         let recorded = self.next < self.len && self.record(self.next).0 == slot;
         // SAFETY: an aligned word between sp and the array, readable by the contract of `new`.
-        let word = unsafe { (slot as *const usize).read_volatile() };
+        let word = unsafe { (slot as *const Slot).read_volatile() } as usize;
         match Stub::at(word) {
             Some(stub) if recorded => self.standing(slot, stub),
             Some(_) => Err(Violation::Unrecorded { slot, stub: word }),
@@ -226,7 +230,7 @@ impl<'b> Checker<'b> {
                 return Err(Violation::RecordOrder { index, slot, before });
             }
             // No bound below: a record of a frame that is gone may lie there after a move to a smaller stack. It is dead.
-            if slot >= self.bars.stack_hi() || !slot.is_multiple_of(WORD) {
+            if slot >= self.bars.stack_hi() || !slot.is_multiple_of(SLOT_BYTES) {
                 return Err(Violation::OutsideStack { index, slot });
             }
             if saved == 0 || Stub::at(saved).is_some() {
@@ -261,24 +265,27 @@ impl<'b> Checker<'b> {
     /// Slot and saved return address.
     fn record(&self, index: usize) -> (usize, usize) {
         let below = layout::RECORD_0 + layout::STRIDE * index;
-        (header(self.bars, below), header(self.bars, below - WORD))
+        let word = |below| header::<Slot>(self.bars, below) as usize;
+        (word(below), word(below - SLOT_BYTES))
     }
 }
 
-/// The word `below` bytes below the top.
-fn header(bars: &StkbarSlice, below: usize) -> usize {
-    // SAFETY: header and records are readable as long as there is a handle on them; callers stay within the capacity.
-    unsafe { ((bars.top() - below) as *const usize).read_volatile() }
+/// What lies `below` bytes below the top.
+fn header<T>(bars: &StkbarSlice, below: usize) -> T {
+    // SAFETY: header and records are readable as long as there is a handle on them; callers stay within the capacity, and
+    // read integers where such lie.
+    unsafe { ((bars.top() - below) as *const T).read_volatile() }
 }
 
 /// Position, length, and whether keys are searched.
 fn state(bars: &StkbarSlice) -> Result<(usize, usize, bool), Violation> {
-    let (state, capacity) = (header(bars, layout::STATE), header(bars, layout::CAPACITY));
-    let (searched, capacity) = (capacity & layout::SEARCHED != 0, capacity & !layout::SEARCHED);
-    let (position, len) = (state & 0xffff_ffff, state >> 32);
+    let half = |below| header::<u32>(bars, below) as usize;
+    let (position, len) = (half(layout::POSITION), half(layout::LENGTH));
+    let capacity: u64 = header(bars, layout::CAPACITY);
+    let (searched, capacity) = (capacity & layout::SEARCHED != 0, (capacity & !layout::SEARCHED) as usize);
     let fits = position <= len && len.div_ceil(layout::STRIDE) <= capacity;
     if !fits || !(position | len).is_multiple_of(layout::STRIDE) {
-        return Err(Violation::State { state, capacity });
+        return Err(Violation::State { position, len, capacity });
     }
     Ok((position / layout::STRIDE, len / layout::STRIDE, searched))
 }

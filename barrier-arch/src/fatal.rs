@@ -9,8 +9,8 @@ use crate::arch;
 use crate::stkbar::StkbarSlice;
 use crate::stub::Stub;
 
-/// Prints what is known of a lost barrier: the slot that was returned through, and the array if there is one.
-pub type LostHandler = fn(slot: usize, bars: Option<&StkbarSlice>);
+/// Prints what is known of a lost barrier: the stack pointer after the return, and the array if there is one.
+pub type LostHandler = fn(sp: usize, bars: Option<&StkbarSlice>);
 
 static HANDLER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
@@ -21,14 +21,13 @@ pub fn set_lost_handler(handler: LostHandler) {
 
 /// Where the trampoline goes instead of jumping nowhere.
 pub(crate) extern "C" fn lost(sp: usize, stub_pc: usize) -> ! {
-    let slot = sp.wrapping_sub(size_of::<usize>());
     let handler = HANDLER.load(Ordering::Acquire);
     if !handler.is_null() {
         // SAFETY: only `set_lost_handler` stores here, and it stores a `LostHandler`.
         let handler: LostHandler = unsafe { core::mem::transmute(handler) };
         // SAFETY: we were returned to with `sp` on a stack of the stub's class.
         let bars = Stub::at(stub_pc).and_then(|stub| unsafe { StkbarSlice::around(sp, stub.class()) });
-        handler(slot, bars.as_ref());
+        handler(sp, bars.as_ref());
     }
     arch::trap()
 }

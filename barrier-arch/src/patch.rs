@@ -20,8 +20,9 @@
 //! * **I7** Fewer barriers are always sound: a refusal changes nothing, and the caller takes the next frame.
 //! * **I12** A task that ends leaves an empty array, and nothing is ever written to the slot of a dead frame.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 
+use crate::arch::{self, AtomicSlot, SLOT_BYTES, Slot};
 use crate::stkbar::{Stkbar, StkbarSlice};
 use crate::stub::{Stub, is_barrier};
 
@@ -44,6 +45,13 @@ pub enum Refused {
     /// The slot already holds a barrier: recording it as an original address would loop for ever.
     #[error("return slot {0:#x} already holds a barrier")]
     AlreadyInstalled(usize),
+    /// The return address carries an authentication code, and this is not [`install_signed`]; or the code is that of
+    /// another key or frame.
+    #[error("return slot {0:#x} holds an authenticated address that cannot be replaced")]
+    Authenticated(usize),
+    /// Authentication gives the address unchanged, so whether the frame will check it cannot be seen.
+    #[error("return slot {0:#x} holds an address of which it cannot be told whether it is authenticated")]
+    Ambiguous(usize),
 }
 
 /// What became of the records of a removed list.
@@ -71,34 +79,82 @@ pub struct Removed {
 /// is a return address (not data that only looks like one, as where stacks are switched).
 #[doc(alias = "gcInstallStackBarrier")]
 pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
+    // SAFETY: passed on.
+    unsafe {
+        replace(bars, slot, |word, stub| {
+            if arch::strip(word) == word { Ok(stub) } else { Err(Refused::Authenticated(slot)) }
+        })
+    }
+}
+
+/// [`install`], where the frame may authenticate its return address (AArch64's `pac-ret`): `cfa` is the frame's canonical
+/// frame address, which the code depends on.
+///
+/// Whoever walks such frames by unwind tables knows it, and knows from the CIE which key is used: this is for key A.
+///
+/// # Errors
+///
+/// [`Refused`], as [`install`]; and where signed and unsigned cannot be told apart.
+///
+/// # Safety
+///
+/// As [`install`], and `cfa` is that frame's.
+pub unsafe fn install_signed(bars: &StkbarSlice, slot: usize, cfa: usize) -> Result<(), Refused> {
+    let signed = |pc: usize| arch::sign(pc, cfa);
+    // SAFETY: passed on.
+    unsafe {
+        replace(bars, slot, |word, stub| {
+            let plain = arch::strip(word);
+            match signed(plain) {
+                None if word == plain => Ok(stub),
+                Some(code) if code == plain => Err(Refused::Ambiguous(slot)),
+                Some(_) if word == plain => Ok(stub),
+                Some(code) if code == word => Ok(signed(stub).unwrap_or(stub)),
+                _ => Err(Refused::Authenticated(slot)),
+            }
+        })
+    }
+}
+
+/// Makes a record for `slot` and overwrites it with what `word_for(original, stub)` says.
+///
+/// # Safety
+///
+/// As [`install`].
+unsafe fn replace(
+    bars: &StkbarSlice,
+    slot: usize,
+    word_for: impl FnOnce(usize, usize) -> Result<usize, Refused>,
+) -> Result<(), Refused> {
     let (position, len) = bars.state();
     if len >= bars.capacity() {
         return Err(Refused::Full(len));
     }
-    if !(bars.base()..bars.stack_hi()).contains(&slot) || !slot.is_multiple_of(size_of::<usize>()) {
+    if !(bars.base()..bars.stack_hi()).contains(&slot) || !slot.is_multiple_of(SLOT_BYTES) {
         return Err(Refused::OutsideStack(slot));
     }
     if len > 0 && bars.record(len - 1).saved_lr_ptr >= slot {
         return Err(Refused::OutOfOrder(slot));
     }
     // SAFETY: an aligned word of the stack, checked above; the stack is the caller's while it is stopped.
-    let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
-    let saved_lr_val = word.load(Ordering::Relaxed);
+    let word = unsafe { AtomicSlot::from_ptr(slot as *mut Slot) };
+    let saved_lr_val = word.load(Ordering::Relaxed) as usize;
     if saved_lr_val == 0 {
         return Err(Refused::NoReturnAddress(slot));
     }
     if is_barrier(saved_lr_val) {
         return Err(Refused::AlreadyInstalled(slot));
     }
+    let patched = word_for(saved_lr_val, bars.stub(len).pc())?;
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
-    word.store(bars.stub(len).pc(), Ordering::Release);
+    word.store(patched as Slot, Ordering::Release);
     Ok(())
 }
 
 /// Restores every return address that is still patched and empties the array.
 ///
-/// A record whose slot lies below `sp`, or no longer holds its stub, belongs to a frame that is gone; it is
+/// A record whose slot has been popped, or no longer holds its stub, belongs to a frame that is gone; it is
 /// dropped and nothing is written to its slot, which may be somebody else's by now. (If frames were left
 /// without [`skip`], a younger frame may own the slot of a dead one and not have written to it yet. The
 /// stale stub in it is overwritten then: a word that nobody reads.)
@@ -172,7 +228,8 @@ pub unsafe fn purge(bars: &StkbarSlice) {
 /// indices, with slots shifted to the same distance from [`StkbarSlice::stack_hi`], and the slots of the
 /// copy get the stubs of the new class (I11).
 ///
-/// Returns `false`, having changed nothing, if `new` has room for fewer records than `old` holds.
+/// Returns `false`, having changed nothing, if `new` has room for fewer records than `old` holds, or a barrier stands over an
+/// authenticated address: its code depends on where the frame lies.
 ///
 /// # Safety
 ///
@@ -181,18 +238,19 @@ pub unsafe fn purge(bars: &StkbarSlice) {
 #[doc(alias = "adjuststkbar")]
 pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> bool {
     let (position, len) = old.state();
-    if len > new.capacity() {
+    let authenticated = |record: Stkbar| record.return_pc() != record.saved_lr_val;
+    if len > new.capacity() || (position..len).any(|i| authenticated(old.record(i))) {
         return false;
     }
     for index in 0..len {
         let Stkbar { saved_lr_ptr: old_slot, saved_lr_val } = old.record(index);
         let slot = old_slot.wrapping_sub(old.stack_hi()).wrapping_add(new.stack_hi());
         new.set_record(index, Stkbar { saved_lr_ptr: slot, saved_lr_val });
-        if index >= position && old_slot >= sp {
+        if index >= position && !arch::is_popped(old_slot, sp) {
             // SAFETY: a word of the copied part, which is nobody else's yet.
-            let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
-            if word.load(Ordering::Relaxed) == old.stub(index).pc() {
-                word.store(new.stub(index).pc(), Ordering::Relaxed);
+            let word = unsafe { AtomicSlot::from_ptr(slot as *mut Slot) };
+            if word.load(Ordering::Relaxed) as usize == old.stub(index).pc() {
+                word.store(new.stub(index).pc() as Slot, Ordering::Relaxed);
             }
         }
     }
@@ -208,11 +266,11 @@ pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> boo
 #[doc(alias = "getcallerpc")]
 pub unsafe fn caller_pc(slot: *const usize) -> usize {
     // SAFETY: a live return slot, by the caller's promise.
-    let pc = unsafe { slot.read_volatile() };
+    let pc = unsafe { slot.cast::<Slot>().read_volatile() } as usize;
     // SAFETY: passed on.
     match unsafe { barrier_over(pc, slot as usize) } {
-        Some((_, _, record)) => record.saved_lr_val,
-        None => pc,
+        Some((_, _, record)) => record.return_pc(),
+        None => arch::strip(pc),
     }
 }
 
@@ -221,15 +279,15 @@ pub unsafe fn caller_pc(slot: *const usize) -> usize {
 ///
 /// # Safety
 ///
-/// As [`caller_pc`]; and `pc` is an address that frame can return to.
+/// As [`caller_pc`]; and `pc` is an address that frame can return to: one with the right code, if the frame authenticates it.
 #[doc(alias = "setcallerpc")]
 pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
     // SAFETY: a live return slot, by the caller's promise.
-    let found = unsafe { barrier_over(slot.read_volatile(), slot as usize) };
+    let found = unsafe { barrier_over(slot.cast::<Slot>().read_volatile() as usize, slot as usize) };
     match found {
         Some((bars, index, record)) => bars.set_record(index, Stkbar { saved_lr_val: pc, ..record }),
         // SAFETY: as above.
-        None => unsafe { slot.write_volatile(pc) },
+        None => unsafe { slot.cast::<Slot>().write_volatile(pc as Slot) },
     }
 }
 
@@ -253,22 +311,21 @@ unsafe fn barrier_over(pc: usize, slot: usize) -> Option<(StkbarSlice, usize, St
 /// The stack is stopped with stack pointer `sp`.
 unsafe fn restore(bars: &StkbarSlice, index: usize, sp: usize) -> bool {
     let Stkbar { saved_lr_ptr: slot, saved_lr_val } = bars.record(index);
-    if slot < sp {
+    if arch::is_popped(slot, sp) {
         return false;
     }
-    // SAFETY: install checked that the slot is an aligned word of this stack; at or above `sp` it is live
-    // memory.
-    let word = unsafe { AtomicUsize::from_ptr(slot as *mut usize) };
-    let ours = word.load(Ordering::Relaxed) == bars.stub(index).pc();
+    // SAFETY: install checked that the slot is an aligned word of this stack; not popped, it is live memory.
+    let word = unsafe { AtomicSlot::from_ptr(slot as *mut Slot) };
+    let ours = Stub::at(word.load(Ordering::Relaxed) as usize) == Some(bars.stub(index));
     if ours {
-        word.store(saved_lr_val, Ordering::Release);
+        word.store(saved_lr_val as Slot, Ordering::Release);
     }
     ours
 }
 
-/// Index of the first record from `position` whose slot is not below `sp`.
+/// Index of the first record from `position` whose slot has not been popped, were the stack pointer `sp`.
 fn first_at_or_above(bars: &StkbarSlice, position: usize, len: usize, sp: usize) -> usize {
-    (position..len).find(|&i| bars.record(i).saved_lr_ptr >= sp).unwrap_or(len.max(position))
+    (position..len).find(|&i| !arch::is_popped(bars.record(i).saved_lr_ptr, sp)).unwrap_or(len.max(position))
 }
 
 /// Moves the position past record `index`: what the trampoline does, for an exception that crosses it.

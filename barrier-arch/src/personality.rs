@@ -28,9 +28,6 @@ mod with_unwinder {
     const URC_INSTALL_CONTEXT: c_int = 7;
     const URC_CONTINUE_UNWIND: c_int = 8;
     const UA_SEARCH_PHASE: c_int = 1;
-    /// DWARF numbers of the registers in which x86-64 landing pads get exception and selector: rax and rdx.
-    const GR_EXCEPTION: c_int = 0;
-    const GR_SELECTOR: c_int = 1;
 
     unsafe extern "C" {
         fn _Unwind_GetIP(context: *mut c_void) -> usize;
@@ -58,8 +55,8 @@ mod with_unwinder {
         let Some(original) = original else { return URC_FATAL_PHASE2_ERROR };
         // SAFETY: as above; the registers are those the pad expects.
         unsafe {
-            _Unwind_SetGR(context, GR_EXCEPTION, exception as usize);
-            _Unwind_SetGR(context, GR_SELECTOR, original);
+            _Unwind_SetGR(context, arch::GR_EXCEPTION, exception as usize);
+            _Unwind_SetGR(context, arch::GR_ORIGINAL, original);
             _Unwind_SetIP(context, arch::landing_pad());
         }
         URC_INSTALL_CONTEXT
@@ -74,10 +71,10 @@ mod with_unwinder {
         let stub = Stub::at(pc)?;
         // SAFETY: a stub found in a return slot stands on a stack of its class (I1).
         let bars = unsafe { StkbarSlice::around(cfa, stub.class()) }?;
-        let (index, record) = bars.resolve(stub, cfa - size_of::<usize>())?;
+        let (index, record) = bars.popped(stub, cfa)?;
         // SAFETY: we run on that stack, and its frame is being left.
         unsafe { patch::mark_hit(&bars, index) };
-        Some(record.saved_lr_val)
+        Some(record.return_pc())
     }
 }
 

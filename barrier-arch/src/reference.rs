@@ -1,14 +1,15 @@
 //! The trampoline's step in plain Rust, on any memory.
 //!
-//! The assembly is tested against this; simulated stacks run on it. It does exactly what one hit does, in
-//! the same order: find the record, heal the slot, set the position.
+//! The assembly is tested against this; simulated stacks run on it. It does exactly what one hit does: find the
+//! record, put the return address back where the machine does, set the position.
 
-use crate::stkbar::below_top;
+use crate::arch::{self, HEALS, SLOT_BYTES};
+use crate::stkbar::{below_top, halves, state_word};
 use crate::stub::{Key, Stub};
 
 /// Words by address: a stack in plain memory, or the live one.
 pub trait Memory {
-    /// The word at `address`.
+    /// The word at `address`, as wide as a pointer.
     fn load(&self, address: usize) -> usize;
     /// Overwrites the word at `address`.
     fn store(&mut self, address: usize, word: usize);
@@ -16,10 +17,10 @@ pub trait Memory {
 
 /// The record a stub asks for is not there: somebody broke I1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stack barrier lost: no record for return slot {slot:#x}")]
+#[error("stack barrier lost: no record for the return that left the stack pointer at {sp:#x}")]
 pub struct Lost {
-    /// The slot that was returned through.
-    pub slot: usize,
+    /// The stack pointer after the return.
+    pub sp: usize,
 }
 
 /// One hit: a function has returned into `stub` and the stack pointer is now `sp`.
@@ -30,24 +31,42 @@ pub struct Lost {
 ///
 /// [`Lost`] if the array has no record for the popped slot.
 pub fn hit(stub: Stub, sp: usize, memory: &mut impl Memory) -> Result<usize, Lost> {
-    let slot = sp - size_of::<usize>();
     let top = stub.class().top_of(sp);
+    let (position, len) = state(memory, top - below_top::STATE);
     let record = |index: usize| top - below_top::RECORD_0 - below_top::STRIDE * index;
-    let state = memory.load(top - below_top::STATE);
-    let (mut index, len) = match stub.key() {
-        Key::Index(i) => (usize::from(i), usize::MAX),
-        Key::Search => ((state & 0xffff_ffff) / below_top::STRIDE, (state >> 32) / below_top::STRIDE),
+    let popped = |index: usize| {
+        index < len as usize / below_top::STRIDE && arch::is_popped(memory.load(record(index)), sp)
     };
-    // Records of frames that were skipped (longjmp) lie lower: step over them.
-    while stub.key() == Key::Search && index < len && memory.load(record(index)) < slot {
-        index += 1;
+    let index = match stub.key() {
+        Key::Index(i) => usize::from(i),
+        // Records of frames that were skipped (longjmp) lie lower: it is the last one popped.
+        Key::Search => {
+            let first = position as usize / below_top::STRIDE;
+            (first..).take_while(|&index| popped(index)).last().ok_or(Lost { sp })?
+        }
+    };
+    let (slot, pc) = (memory.load(record(index)), memory.load(record(index) + SLOT_BYTES));
+    if !arch::returned_through(slot, sp) {
+        return Err(Lost { sp });
     }
-    if index >= len || memory.load(record(index)) != slot {
-        return Err(Lost { slot });
+    if HEALS {
+        memory.store(slot, pc);
     }
-    let pc = memory.load(record(index) + size_of::<usize>());
-    memory.store(slot, pc);
-    let position = (index + 1) * below_top::STRIDE;
-    memory.store(top - below_top::STATE, (state & !0xffff_ffff) | position);
-    Ok(pc)
+    set_state(memory, top - below_top::STATE, ((index + 1) * below_top::STRIDE) as u32, len);
+    Ok(arch::strip(pc))
+}
+
+/// Position and length, in bytes: two halves of a word, or two words.
+fn state(memory: &impl Memory, at: usize) -> (u32, u32) {
+    match usize::BITS {
+        64 => halves(memory.load(at) as u64),
+        _ => (memory.load(at) as u32, memory.load(at + 4) as u32),
+    }
+}
+
+fn set_state(memory: &mut impl Memory, at: usize, position: u32, len: u32) {
+    match usize::BITS {
+        64 => memory.store(at, state_word(position, len) as usize),
+        _ => memory.store(at, position as usize),
+    }
 }

@@ -7,7 +7,7 @@ use crate::size_class::SizeClass;
 use crate::stub::INDEXED_STUBS;
 
 /// Length and position are kept as 32-bit numbers of bytes (`stkbar.rs`).
-const MAX_RECORDS: usize = (u32::MAX as usize) / 16;
+const MAX_RECORDS: usize = (u32::MAX as usize) / crate::stkbar::below_top::STRIDE;
 
 /// Where the collector wants barriers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ pub const fn max_stack_barriers(stack_bytes: usize, spacing: Spacing) -> usize {
             if count < INDEXED_STUBS { count } else { INDEXED_STUBS }
         }
         Spacing::EveryFrame => {
-            let half = stack_bytes / 2 / size_of::<crate::Stkbar>();
+            let half = stack_bytes / 2 / crate::stkbar::below_top::STRIDE;
             if half < MAX_RECORDS { half } else { MAX_RECORDS }
         }
     }

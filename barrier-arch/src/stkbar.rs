@@ -8,13 +8,16 @@
 //! ```text
 //!   t -  8       unused: perf cannot read the last word of its own stack dump
 //!   t - 16       cookie, t ^ MAGIC: says "this really is a stack with an array"
-//!   t - 24       state: position in the low half, length in the high half, both in bytes (16 · n)
+//!   t - 20       length   ┐ state: both 32 bits, in bytes (16 · n)
+//!   t - 24       position ┘
 //!   t - 32       capacity in records; bit 63: keys are searched, not indexed
 //!   t - 48       record 0 { saved_lr_ptr, saved_lr_val }      youngest barrier, lowest slot address
 //!   t - 64       record 1
 //!   …
 //!   t - 32 - 16·capacity          = StkbarSlice::stack_hi: the first frame starts below here
 //! ```
+//!
+//! That is where return slots have 8 bytes. Where they have 4, a record has 8, and `8 · n` stands for `16 · n` above.
 //!
 //! # Rules
 //!
@@ -26,8 +29,9 @@
 
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::arch::{self, AtomicSlot, SLOT_BYTES, Slot};
 use crate::size_class::SizeClass;
 use crate::spacing::Spacing;
 use crate::stub::{Key, Stub};
@@ -41,8 +45,15 @@ use crate::stub::{Key, Stub};
 pub struct Stkbar {
     /// Address of the return slot that was overwritten.
     pub saved_lr_ptr: usize,
-    /// The return address that was in it.
+    /// The return address that was in it: as it was found, so with its authentication code if it had one.
     pub saved_lr_val: usize,
+}
+
+impl Stkbar {
+    /// Where the return goes on.
+    pub const fn return_pc(self) -> usize {
+        arch::strip(self.saved_lr_val)
+    }
 }
 
 impl fmt::Debug for Stkbar {
@@ -56,9 +67,9 @@ pub(crate) mod below_top {
     pub(crate) const COOKIE: usize = 16;
     pub(crate) const STATE: usize = 24;
     pub(crate) const CAPACITY: usize = 32;
-    pub(crate) const RECORD_0: usize = 48;
+    pub(crate) const RECORD_0: usize = HEADER + STRIDE;
     /// Bytes between two records.
-    pub(crate) const STRIDE: usize = 16;
+    pub(crate) const STRIDE: usize = 2 * crate::arch::SLOT_BYTES;
     /// Everything above record 0's end.
     pub(crate) const HEADER: usize = 32;
 }
@@ -83,7 +94,7 @@ unsafe impl Sync for StkbarSlice {}
 impl StkbarSlice {
     /// Bytes that the array takes from the top of a stack of `class` under `spacing`.
     pub const fn stolen_bytes(class: SizeClass, spacing: Spacing) -> usize {
-        below_top::HEADER + below_top::STRIDE * spacing.capacity(class)
+        stolen(spacing.capacity(class))
     }
 
     /// Steals the array from the top of the stack at `base` and makes it empty.
@@ -102,7 +113,7 @@ impl StkbarSlice {
         bars.half_words(below_top::CAPACITY)
             .store(spacing.capacity(class) as u64 | searched, Ordering::Relaxed);
         bars.set_state(0, 0);
-        bars.word(below_top::COOKIE).store(bars.top() ^ MAGIC, Ordering::Release);
+        bars.word(below_top::COOKIE).store((bars.top() ^ MAGIC) as Slot, Ordering::Release);
         bars
     }
 
@@ -114,7 +125,8 @@ impl StkbarSlice {
     pub unsafe fn around(sp: usize, class: SizeClass) -> Option<StkbarSlice> {
         let top = NonNull::new(class.top_of(sp) as *mut u8)?;
         let bars = StkbarSlice { top, class };
-        (bars.word(below_top::COOKIE).load(Ordering::Acquire) == bars.top() ^ MAGIC).then_some(bars)
+        let cookie = (bars.top() ^ MAGIC) as Slot;
+        (bars.word(below_top::COOKIE).load(Ordering::Acquire) == cookie).then_some(bars)
     }
 
     /// A second handle on the same array.
@@ -149,7 +161,7 @@ impl StkbarSlice {
 
     /// Where the stack proper begins, growing down: just below the array. 16-byte aligned.
     pub fn stack_hi(&self) -> usize {
-        self.top() - below_top::HEADER - below_top::STRIDE * self.capacity()
+        self.top() - stolen(self.capacity())
     }
 
     /// How many records fit.
@@ -180,8 +192,8 @@ impl StkbarSlice {
     /// Position and length, read together.
     pub fn state(&self) -> (usize, usize) {
         let state = self.half_words(below_top::STATE).load(Ordering::Acquire);
-        let stride = below_top::STRIDE as u64;
-        (((state & 0xffff_ffff) / stride) as usize, ((state >> 32) / stride) as usize)
+        let (position, len) = halves(state);
+        (position as usize / below_top::STRIDE, len as usize / below_top::STRIDE)
     }
 
     /// Record `index`, if there is one.
@@ -221,6 +233,27 @@ impl StkbarSlice {
         }
     }
 
+    /// The record of the frame that has just returned into `stub`, leaving the stack pointer at `sp`: the one that the
+    /// trampoline takes. `None` if there is none.
+    pub(crate) fn popped(&self, stub: Stub, sp: usize) -> Option<(usize, Stkbar)> {
+        let index = match stub.key() {
+            _ if stub.class() != self.class => None,
+            Key::Index(i) => Some(usize::from(i)),
+            Key::Search => self.last_popped(sp),
+        }?;
+        self.get(index).filter(|r| arch::returned_through(r.saved_lr_ptr, sp)).map(|record| (index, record))
+    }
+
+    /// Index of the highest record whose slot has been popped, now that the stack pointer is `sp`.
+    pub(crate) fn last_popped(&self, sp: usize) -> Option<usize> {
+        let (mut lo, mut hi) = (0, self.len());
+        while lo < hi {
+            let mid = lo + (hi - lo) / 2;
+            if arch::is_popped(self.record(mid).saved_lr_ptr, sp) { lo = mid + 1 } else { hi = mid }
+        }
+        lo.checked_sub(1)
+    }
+
     /// The stub that stands for record `index`: what is written over its return address.
     pub fn stub(&self, index: usize) -> Stub {
         let key = if self.is_searched() { Key::Search } else { Key::Index(index as u8) };
@@ -235,33 +268,49 @@ impl StkbarSlice {
     pub(crate) fn record(&self, index: usize) -> Stkbar {
         let at = below_top::RECORD_0 + below_top::STRIDE * index;
         Stkbar {
-            saved_lr_ptr: self.word(at).load(Ordering::Relaxed),
-            saved_lr_val: self.word(at - size_of::<usize>()).load(Ordering::Relaxed),
+            saved_lr_ptr: self.word(at).load(Ordering::Relaxed) as usize,
+            saved_lr_val: self.word(at - SLOT_BYTES).load(Ordering::Relaxed) as usize,
         }
     }
 
     pub(crate) fn set_record(&self, index: usize, record: Stkbar) {
         let at = below_top::RECORD_0 + below_top::STRIDE * index;
-        self.word(at).store(record.saved_lr_ptr, Ordering::Relaxed);
-        self.word(at - size_of::<usize>()).store(record.saved_lr_val, Ordering::Relaxed);
+        self.word(at).store(record.saved_lr_ptr as Slot, Ordering::Relaxed);
+        self.word(at - SLOT_BYTES).store(record.saved_lr_val as Slot, Ordering::Relaxed);
     }
 
     /// Publishes position and length together. Release: the records they speak of are visible first (I1).
     pub(crate) fn set_state(&self, position: usize, len: usize) {
-        let stride = below_top::STRIDE as u64;
-        let state = (position as u64 * stride) | ((len as u64 * stride) << 32);
-        self.half_words(below_top::STATE).store(state, Ordering::Release);
+        let bytes = |records: usize| (records * below_top::STRIDE) as u32;
+        self.half_words(below_top::STATE).store(state_word(bytes(position), bytes(len)), Ordering::Release);
     }
 
-    fn word(&self, below: usize) -> &AtomicUsize {
+    fn word(&self, below: usize) -> &AtomicSlot {
         // SAFETY: within the stolen part, aligned; valid by the contract of `steal` / `around`.
-        unsafe { AtomicUsize::from_ptr(self.top.as_ptr().sub(below).cast()) }
+        unsafe { AtomicSlot::from_ptr(self.top.as_ptr().sub(below).cast()) }
     }
 
     fn half_words(&self, below: usize) -> &AtomicU64 {
         // SAFETY: as `word`; the header's words are 8-byte aligned on every architecture.
         unsafe { AtomicU64::from_ptr(self.top.as_ptr().sub(below).cast()) }
     }
+}
+
+/// Bytes stolen for `capacity` records: what is left is 16-byte aligned, as any stack wants to start.
+const fn stolen(capacity: usize) -> usize {
+    (below_top::HEADER + below_top::STRIDE * capacity).next_multiple_of(16)
+}
+
+/// The state word: position at the lower address, whatever the byte order.
+pub(crate) const fn state_word(position: u32, len: u32) -> u64 {
+    let (low, high) = if cfg!(target_endian = "little") { (position, len) } else { (len, position) };
+    low as u64 | (high as u64) << 32
+}
+
+/// Position and length of a state word, in bytes.
+pub(crate) const fn halves(state: u64) -> (u32, u32) {
+    let (low, high) = (state as u32, (state >> 32) as u32);
+    if cfg!(target_endian = "little") { (low, high) } else { (high, low) }
 }
 
 /// A list of barriers as Go prints it: `@@@` at the position, `==>` at a culprit.

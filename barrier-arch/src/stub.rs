@@ -5,8 +5,11 @@
 //!   table + 512                32 stubs of class 2^12
 //!   …
 //!   table + 512 · COUNT        one searching stub per class, 16 bytes apart
-//!   …                          the tails that the stubs jump to, and the landing pad
+//!   …                          the tails that the stubs lead to, and the landing pad
 //! ```
+//!
+//! Stubs are as far apart as records are, so that a stub's place in its block is its record's in the array: 16
+//! bytes where return slots have 8, 8 bytes where they have 4.
 //!
 //! From the stub (class k, record index i) and the stack pointer the record's address follows by
 //! arithmetic: no thread-local, no register set aside, no search, no trust in a counter. Every-frame mode has
@@ -14,12 +17,13 @@
 
 use crate::arch;
 use crate::size_class::SizeClass;
+use crate::stkbar::below_top;
 
 /// Indexed stubs per size class, and so the most records an exponential spacing can use.
 pub const INDEXED_STUBS: usize = 32;
 
 /// Bytes between two stubs.
-pub(crate) const STUB_BYTES: usize = 16;
+pub(crate) const STUB_BYTES: usize = below_top::STRIDE;
 /// Bytes of one class's block of indexed stubs.
 pub(crate) const BLOCK_BYTES: usize = INDEXED_STUBS * STUB_BYTES;
 
@@ -52,9 +56,10 @@ impl Stub {
         Stub { class, key }
     }
 
-    /// The stub at `pc`, if exactly there is one: the test for "this return slot holds a barrier".
+    /// The stub at `pc`, if exactly there is one: the test for "this return slot holds a barrier". Authentication
+    /// codes are ignored.
     pub fn at(pc: usize) -> Option<Stub> {
-        let offset = pc.checked_sub(arch::stub_table())?;
+        let offset = arch::strip(pc).checked_sub(arch::stub_table())?;
         if !offset.is_multiple_of(STUB_BYTES) {
             return None;
         }

@@ -257,11 +257,11 @@ fn i1_a_barrier_over_a_barrier_is_named() {
 
 #[test]
 fn i1_a_position_past_the_length_is_named() {
-    broken("I1: state", |frames| {
+    broken("I1: position", |frames| {
         let bars = &frames.stack.bars;
-        let (capacity, state) = (bars.capacity(), bars.len() << 36 | (bars.len() + 1) << 4);
-        frames.break_header(24, state);
-        Violation::State { state, capacity }
+        let (capacity, len, position) = (bars.capacity(), bars.len() << 4, (bars.len() + 1) << 4);
+        frames.break_header(24, len << 32 | position);
+        Violation::State { position, len, capacity }
     });
 }
 

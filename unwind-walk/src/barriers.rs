@@ -127,7 +127,7 @@ impl<'a> Ledger<'a> {
         let (index, record) = resolve_near(bars, self.next, stub, slot).ok_or(missed)?;
         self.pass(index, memory);
         self.next = self.next.max(index + 1);
-        Ok(Some((index, record.saved_lr_val)))
+        Ok(Some((index, record.return_pc())))
     }
 
     /// The first barrier that the walk, now at its end, should have met and did not.

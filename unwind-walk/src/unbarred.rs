@@ -38,6 +38,6 @@ impl<M: ReadWord> ReadWord for Unbarred<'_, M> {
     fn read_word(&self, address: usize) -> Option<usize> {
         let word = self.memory.read_word(address)?;
         let original = Stub::at(word).and_then(|stub| self.bars.resolve(stub, address));
-        Some(original.map_or(word, |(_, record)| record.saved_lr_val))
+        Some(original.map_or(word, |(_, record)| record.return_pc()))
     }
 }

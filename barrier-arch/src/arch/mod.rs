@@ -1,65 +1,78 @@
 //! The code that is returned to, and the switch between stacks: one file per architecture, with the same
-//! items in the same order.
+//! items in the same order, and here what follows from them.
+//!
+//! # What each file has
 //!
 //! | item | what |
 //! |---|---|
-//! | [`stub_table`] | address of the first stub; the layout of `stub.rs` starts here |
-//! | [`is_trampoline`] | is this pc anywhere in stubs, tails or landing pad? |
-//! | [`interrupted_return`] | where the trampoline will go on, seen from any of its instructions |
-//! | [`Context`] | a stack that does not run: its stack pointer, all else lies on the stack |
-//! | [`switch`] | from one stack to another |
-//! | [`prepare`] | the first entry of a new stack |
-//! | [`set_parent`] | where a debugger goes on from a stack's outermost frame |
-//! | [`protect`], [`recover`] | drop the frames below a point: for a recover in the middle of a stack |
-//! | [`trap`] | stop the process, nothing unwound |
+//! | `SLOT_BYTES`, `Slot`, `AtomicSlot` | a return slot: the width of the register that a call saves |
+//! | `LINKAGE_BYTES` | how far above the stack pointer the slot of a function that has returned may lie |
+//! | `returned_through` | may this slot be the one that a return has just popped? As exactly as the machine lets know |
+//! | `HEALS` | does a hit put the return address back into its slot? |
+//! | `TAIL_BYTES`, `SEARCHING_TAIL_BYTES`, `PAD_BYTES` | sizes of the trampoline's pieces, see `table.rs` |
+//! | `GR_EXCEPTION`, `GR_ORIGINAL` | DWARF numbers of the registers in which the landing pad finds its arguments |
+//! | `stack_barrier` | the trampoline: stubs, tails, landing pad |
+//! | `interrupted_return` | where the trampoline will go on, seen from any of its instructions |
+//! | `strip`, `sign` | a return address without and with its authentication code |
+//! | `SAVED_BYTES`, `SAVED_FP`, `SAVED_PC` | what `switch` leaves on a stack |
+//! | `switch` | from one stack to another |
+//! | `OUTERMOST_BYTES`, `first_words` | the first entry of a new stack |
+//! | `stack_base` | the outermost frame of every stack |
+//! | `protect`, `recover` | drop the frames below a point: for a recover in the middle of a stack |
+//! | `trap` | stop the process, nothing unwound |
+//!
+//! # The trampoline, on every machine
+//!
+//! A function returns to stub `i` of class `k`. With `t`, the top of the `2^k`-aligned stack, found from the
+//! stack pointer, record `i` is at a fixed distance below `t`:
+//!
+//! 1. the position becomes `i + 1`, absolute: whatever was skipped, by longjmp say, cannot put it out of step;
+//! 2. the record must be that of a slot that this return has popped, or the process stops (`fatal.rs`);
+//! 3. on to the return address in the record, with every register as it was (I13).
+//!
+//! On x86-64 the popped slot still holds the stub's address, in the red zone, so stubs jump to their tail. Elsewhere
+//! a stub *calls* its tail: the call's own return address tells the index, and the return that leaves the tail
+//! is that call's, so the return-address predictor stays aligned for every outer frame.
+//!
+//! The searching stubs, for every-frame mode, take the highest record from the position on whose slot the return has
+//! popped.
 //!
 //! Descriptions of *all* architectures, as plain data, are in [`crate::description`], on every host.
+
+mod context;
+mod table;
 
 cfg_if::cfg_if! {
     if #[cfg(target_arch = "x86_64")] {
         mod x86_64;
-        pub use x86_64::*;
+        use x86_64 as target;
+    } else if #[cfg(target_arch = "aarch64")] {
+        mod aarch64;
+        use aarch64 as target;
     } else {
-        compile_error!("barrier-arch has no trampoline for this architecture; supported: x86_64 (Linux)");
+        compile_error!(
+            "barrier-arch has no trampoline for this architecture; supported, on Linux: x86_64, aarch64"
+        );
     }
 }
 
-/// Registers of a stack that does not run, as far as a walk needs them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SavedRegisters {
-    /// Where it will go on.
-    pub pc: usize,
-    /// Its stack pointer there.
-    pub sp: usize,
-    /// Its frame pointer.
-    pub fp: usize,
-    /// Lowest address of the saved registers, which lie right below `sp`.
-    pub saved_from: usize,
+pub use context::{Context, Prepared, RecoverPoint, SavedRegisters, prepare, set_parent};
+pub(crate) use table::landing_pad;
+pub use table::{is_trampoline, stub_table};
+pub(crate) use target::{AtomicSlot, HEALS, Slot, returned_through};
+#[cfg(feature = "unwind")]
+pub(crate) use target::{GR_EXCEPTION, GR_ORIGINAL};
+pub use target::{SLOT_BYTES, interrupted_return, protect, recover, sign, strip, switch, trap};
+
+/// Stack pointer after a return through `slot`, for a frame that ends where its slot does: the lowest it can be.
+pub const fn sp_after(slot: usize) -> usize {
+    (slot + SLOT_BYTES).wrapping_sub(target::LINKAGE_BYTES)
 }
 
-/// A stack that was made ready to run for the first time.
-#[derive(Debug)]
-pub struct Prepared {
-    /// What to [`switch`] to.
-    pub context: Context,
-    /// Stack pointer of the outermost frame: a walk that ends anywhere else was cut short (I10).
-    pub outermost_sp: usize,
-}
-
-/// Where [`recover`] goes on.
+/// Has the frame that keeps its return address in `slot` been left, now that the stack pointer is `sp`?
 ///
-/// Filled in by [`protect`]; meaningful until that call of `protect` returns.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct RecoverPoint {
-    sp: usize,
-    pc: usize,
-}
-
-impl RecoverPoint {
-    /// The stack pointer there: every frame below it is gone after a [`recover`]. To be given to
-    /// [`crate::patch::skip`] first.
-    pub fn sp(&self) -> usize {
-        self.sp
-    }
+/// On most machines a slot that lies below the stack pointer. Where the return address is kept in the *caller's*
+/// frame, its linkage area counts as the callee's.
+pub const fn is_popped(slot: usize, sp: usize) -> bool {
+    slot < sp.saturating_add(target::LINKAGE_BYTES)
 }

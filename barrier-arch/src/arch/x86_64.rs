@@ -33,21 +33,34 @@
 
 use core::arch::{asm, naked_asm};
 
-use super::{Prepared, RecoverPoint, SavedRegisters};
+use super::table::{END, PAD, SEARCHING_TAILS, TAILS, is_trampoline, landing_pad};
+use super::{Context, RecoverPoint};
 use crate::personality;
-use crate::size_class::SizeClass;
 use crate::stkbar::StkbarSlice;
-use crate::stub::{BLOCK_BYTES, STUB_BYTES, Stub};
+use crate::stub::Stub;
 
-/// Offsets from the first stub, in bytes.
-const TAILS: usize = (BLOCK_BYTES * SizeClass::COUNT + STUB_BYTES * SizeClass::COUNT).next_multiple_of(64);
-const TAIL_BYTES: usize = 128;
-const SEARCHING_TAILS: usize = TAILS + TAIL_BYTES * SizeClass::COUNT;
-const SEARCHING_TAIL_BYTES: usize = 192;
-const PAD: usize = SEARCHING_TAILS + SEARCHING_TAIL_BYTES * SizeClass::COUNT;
-const PAD_BYTES: usize = 64;
-/// The stubs are 512-byte aligned, and one such unit goes before them: an FDE starts at its last byte.
-const ALIGNMENT: usize = 512;
+/// Bytes of a return slot.
+pub const SLOT_BYTES: usize = 8;
+/// A return slot: calls push 64 bits, where pointers have 32 (x32, Go's amd64p32), too.
+pub(crate) type Slot = u64;
+pub(crate) type AtomicSlot = core::sync::atomic::AtomicU64;
+/// The slot of a function that has returned lies right below the stack pointer.
+pub(super) const LINKAGE_BYTES: usize = 0;
+/// A return pops its slot and nothing else.
+pub(crate) const fn returned_through(slot: usize, sp: usize) -> bool {
+    slot == sp.wrapping_sub(SLOT_BYTES)
+}
+/// The trampoline leaves by way of the slot.
+pub(crate) const HEALS: bool = true;
+
+pub(super) const TAIL_BYTES: usize = 128;
+pub(super) const SEARCHING_TAIL_BYTES: usize = 192;
+pub(super) const PAD_BYTES: usize = 64;
+/// Landing pads get exception and selector in rax and rdx.
+#[cfg(feature = "unwind")]
+pub(crate) const GR_EXCEPTION: core::ffi::c_int = 0;
+#[cfg(feature = "unwind")]
+pub(crate) const GR_ORIGINAL: core::ffi::c_int = 1;
 
 /// The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
 ///
@@ -224,27 +237,16 @@ unsafe extern "C" fn stack_barrier() {
         tails = const TAILS,
         searching_tails = const SEARCHING_TAILS,
         pad = const PAD,
-        end = const PAD + PAD_BYTES,
+        end = const END,
         personality = sym personality::personality,
         resume = sym personality::resume,
         lost = sym crate::fatal::lost,
     )
 }
 
-/// Address of the first stub.
-#[inline]
-pub fn stub_table() -> usize {
-    ((stack_barrier as *const () as usize).wrapping_sub(1) | (ALIGNMENT - 1)).wrapping_add(1 + ALIGNMENT)
-}
-
-/// Is `pc` one of the trampoline's instructions: stub, tail or landing pad?
-pub fn is_trampoline(pc: usize) -> bool {
-    pc.wrapping_sub(stub_table()) < PAD + PAD_BYTES
-}
-
-/// Address of the landing pad.
-pub(crate) fn landing_pad() -> usize {
-    stub_table() + PAD
+/// Address of [`stack_barrier`].
+pub(super) fn trampoline() -> usize {
+    stack_barrier as *const () as usize
 }
 
 /// Where the trampoline will go on, and with which stack pointer, if it was interrupted at `pc` with `sp`.
@@ -262,9 +264,9 @@ pub fn interrupted_return(
     }
     // Past its push, the landing pad is like a function just called by the original caller.
     if pc > landing_pad() {
-        return Some((read(sp)?, sp + size_of::<usize>()));
+        return Some((read(sp)?, sp + SLOT_BYTES));
     }
-    let slot = sp.checked_sub(size_of::<usize>())?;
+    let slot = sp.checked_sub(SLOT_BYTES)?;
     // The unwinder may have written to the slot on its way to the pad; the record still knows.
     if pc == landing_pad() {
         return bars.find(slot).map(|(_, record)| (record.saved_lr_val, sp));
@@ -276,40 +278,22 @@ pub fn interrupted_return(
     }
 }
 
+/// Return addresses carry no authentication code.
+#[inline(always)]
+pub const fn strip(word: usize) -> usize {
+    word
+}
+
+/// There is no authentication: `None`.
+#[inline(always)]
+pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
+    None
+}
+
 /// Bytes that [`switch`] leaves on a stack: six registers and the pc.
-const SAVED_BYTES: usize = 56;
-const SAVED_FP: usize = 40;
-const SAVED_PC: usize = 48;
-
-/// A stack that does not run.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct Context {
-    sp: usize,
-}
-
-impl Context {
-    /// What a walk of this stack starts from.
-    ///
-    /// # Safety
-    ///
-    /// The context was filled in by [`switch`] or [`prepare`] and its stack has not run since.
-    pub unsafe fn registers(&self) -> SavedRegisters {
-        // SAFETY: the saved words lie there, by the caller's promise.
-        let word = |offset: usize| unsafe { ((self.sp + offset) as *const usize).read() };
-        SavedRegisters {
-            pc: word(SAVED_PC),
-            sp: self.sp + SAVED_BYTES,
-            fp: word(SAVED_FP),
-            saved_from: self.sp,
-        }
-    }
-
-    /// The same stack after it was copied `delta` bytes up (wrapping: down).
-    pub fn moved(&self, delta: usize) -> Context {
-        Context { sp: self.sp.wrapping_add(delta) }
-    }
-}
+pub(super) const SAVED_BYTES: usize = 56;
+pub(super) const SAVED_FP: usize = 40;
+pub(super) const SAVED_PC: usize = 48;
 
 /// Leaves this stack, described by `*save`, and goes on where `*load` was left.
 ///
@@ -367,44 +351,22 @@ pub unsafe extern "C" fn switch(save: *mut Context, load: *const Context) {
     )
 }
 
-/// Makes a new stack ready: the first [`switch`] to it calls `entry(argument)`.
+/// Bytes of the outermost frame: the parent, and a word that is unused.
+pub(super) const OUTERMOST_BYTES: usize = 16;
+
+/// What the first [`switch`] to a new stack takes up: rbp is 0, where the chain of frame pointers ends.
 ///
 /// ```text
-///   stack_hi -  8    unused
-///   stack_hi - 16    parent: address of the Context of whoever resumed this stack   ← outermost_sp
-///   stack_hi - 24    the call of `entry` pushes its return address here
-///   stack_hi - 72    what `switch` pops: r12 = argument, rbx = entry, rbp = 0, pc = stack_base
+///   outermost_sp - 8     the call of `entry` pushes its return address here; before that: stack_base
+///   outermost_sp - 56    r12 = argument, rbx = entry, rbp = 0
 /// ```
-///
-/// # Safety
-///
-/// `stack_hi` is 16-byte aligned and the memory below it is a stack that nobody uses.
-pub unsafe fn prepare(stack_hi: usize, entry: extern "C" fn(usize) -> !, argument: usize) -> Prepared {
-    let outermost_sp = stack_hi - 16;
-    let sp = outermost_sp - SAVED_BYTES;
-    let saved = [0, 0, 0, argument, entry as usize, 0, stack_base as *const () as usize];
-    // SAFETY: within the unused stack, aligned; the caller's promise.
-    unsafe {
-        (sp as *mut [usize; 7]).write(saved);
-        set_parent(outermost_sp, core::ptr::null());
-    }
-    Prepared { context: Context { sp }, outermost_sp }
-}
-
-/// What unwinders find beyond a stack that nobody resumed: a frame without a caller.
-static NOBODY: [usize; 7] = [0; 7];
-static NOWHERE: &[usize; 7] = &NOBODY;
-
-/// Tells debuggers where the stack with this `outermost_sp` was resumed from: `parent` was or will be
-/// filled in by the [`switch`] to it. Null: from nowhere.
-///
-/// # Safety
-///
-/// `outermost_sp` is that of a prepared stack; `parent` stays valid until the next call or the stack's end.
-pub unsafe fn set_parent(outermost_sp: usize, parent: *const Context) {
-    let parent = if parent.is_null() { (&raw const NOWHERE).cast() } else { parent };
-    // SAFETY: the word `prepare` set aside for this.
-    unsafe { (outermost_sp as *mut *const Context).write(parent) }
+pub(super) fn first_words(
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+    _outermost_sp: usize,
+) -> [Slot; SAVED_BYTES / SLOT_BYTES] {
+    let stack_base = stack_base as *const () as usize;
+    [0, 0, 0, argument as Slot, entry as usize as Slot, 0, stack_base as Slot]
 }
 
 /// The outermost frame of every stack.

@@ -32,9 +32,9 @@ pub(crate) fn die_accused<L: Language>(cycle: u64, task: &Task<L>, what: &dyn Di
 }
 
 /// For the trampoline, when it finds no record for the slot it was popped from.
-pub(crate) fn barrier_lost(slot: usize, bars: Option<&StkbarSlice>) {
+pub(crate) fn barrier_lost(sp: usize, bars: Option<&StkbarSlice>) {
     let bars = bars.map_or_else(|| "no array there".to_owned(), ToString::to_string);
     eprintln!(
-        "fatal: stack barrier lost: a function returned through slot {slot:#x}, which has no record: {bars}"
+        "fatal: stack barrier lost: no record for the return that left the stack pointer at {sp:#x}: {bars}"
     );
 }
