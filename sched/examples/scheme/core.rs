@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::numbers::Number;
+
 /// A place in the source, 1-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Span {
@@ -15,6 +17,9 @@ pub struct Span {
 pub enum Datum {
     Fixnum(i64),
     Flonum(f64),
+    /// An exact number that is no fixnum.
+    Exact(Rc<Number>),
+    Bytevector(Rc<[u8]>),
     Bool(bool),
     Char(char),
     String(Rc<str>),

@@ -83,6 +83,8 @@ pub fn datum_text(datum: &Datum) -> String {
         Datum::Nil => "()".to_owned(),
         Datum::Unspecified => "#<unspecified>".to_owned(),
         Datum::Pair(_) => format!("({})", list_text(datum)),
+        Datum::Exact(n) => super::super::numbers::print::decimal(n),
+        Datum::Bytevector(bytes) => format!("#u8{bytes:?}"),
         Datum::Vector(items) => format!("#({})", items.iter().map(datum_text).collect::<Vec<_>>().join(" ")),
     }
 }

@@ -29,12 +29,6 @@ pub enum Fault {
         /// Length of the sequence.
         length: usize,
     },
-    /// An exact result that takes more than 63 bits.
-    #[error("{procedure}: fixnum overflow (exact integers are limited to 63 bits)")]
-    Overflow {
-        /// The primitive.
-        procedure: &'static str,
-    },
     /// Division by an exact zero.
     #[error("{procedure}: division by zero")]
     DivisionByZero {

@@ -16,21 +16,10 @@ use std::path::{Path, PathBuf};
 use super::super::core::Program;
 use super::expand;
 
-/// What the back end provides, by the division of labour between it and the library.
-const PRIMITIVES: &str = "
-    cons car cdr set-car! set-cdr! list pair? null? eq? eqv? equal? not boolean? symbol? string? char? procedure?
-    vector? number? integer? rational? real? exact? inexact? fixnum? flonum? + - * / quotient remainder modulo
-    = < > <= >= zero? abs min max gcd lcm expt exp log sin cos tan asin acos atan sqrt floor ceiling round truncate
-    exact inexact exact->inexact inexact->exact number->string string->number even? odd?
-    vector make-vector vector-ref vector-set! vector-length vector-fill!
-    string-length string-ref string-set! make-string string string-append substring string-copy string=? string<?
-    string->symbol symbol->string string->list list->string
-    char->integer integer->char char=? char<? char-upcase char-downcase char-alphabetic? char-numeric?
-    char-whitespace? display newline write write-char write-string apply error exit void
-    current-jiffy jiffies-per-second";
-
+/// What the back end provides.
 fn primitives() -> HashSet<String> {
-    PRIMITIVES.split_whitespace().map(String::from).collect()
+    let names = super::super::primitives::all().into_iter().map(|p| p.name.to_owned());
+    names.chain(["apply".to_owned()]).collect()
 }
 
 fn directory() -> PathBuf {

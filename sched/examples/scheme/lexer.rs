@@ -1,7 +1,9 @@
 //! From characters to tokens: comments, names, numerals; literals are in `literal.rs`.
 
+use std::rc::Rc;
+
 use super::core::{Datum, Span};
-use super::number;
+use super::numbers::{Number, parse};
 use super::syntax_error::{Checked, Fault, SyntaxError};
 
 /// The smallest pieces with a meaning.
@@ -126,11 +128,11 @@ impl<'s> Lexer<'s> {
 
     fn word(&mut self, span: Span) -> Checked<Token> {
         let word = self.take_word();
-        match number::decimal(word) {
+        match parse::number(word, 10) {
             _ if word == "." => Ok(Token::Dot),
-            Ok(Some(number)) => Ok(Token::Atom(number)),
-            Ok(None) => Ok(Token::Atom(Datum::Symbol(word.into()))),
-            Err(fault) => Err(self.fault(fault, span)),
+            Some(number) => Ok(Token::Atom(literal(number))),
+            None if is_bad_number(word) => Err(self.fault(Fault::BadNumber(word.to_owned()), span)),
+            None => Ok(Token::Atom(Datum::Symbol(word.into()))),
         }
     }
 
@@ -150,20 +152,15 @@ impl<'s> Lexer<'s> {
 
     /// `#t`, `#xff` and the like.
     fn constant(&self, word: &str) -> Result<Datum, Fault> {
-        let radix = match word {
+        match word {
             "#t" | "#true" => return Ok(Datum::Bool(true)),
             "#f" | "#false" => return Ok(Datum::Bool(false)),
-            _ => word.get(..2),
-        };
-        match radix {
-            Some("#x" | "#X") => number::integer(word, &word[2..], 16),
-            Some("#o" | "#O") => number::integer(word, &word[2..], 8),
-            Some("#b" | "#B") => number::integer(word, &word[2..], 2),
-            Some("#d" | "#D") => {
-                let numeral = number::decimal(&word[2..])?;
-                numeral.ok_or_else(|| Fault::BadNumber(word.to_owned()))
-            }
-            _ => Err(Fault::UnknownSharp(word.to_owned())),
+            _ => {}
+        }
+        match parse::number(word, 10) {
+            Some(number) => Ok(literal(number)),
+            None if is_numeric_prefix(word) => Err(Fault::BadNumber(word.to_owned())),
+            None => Err(Fault::UnknownSharp(word.to_owned())),
         }
     }
 
@@ -200,6 +197,28 @@ impl<'s> Lexer<'s> {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Is this the second character of `#xff` and its kin?
+fn is_numeric_prefix(word: &str) -> bool {
+    word[1..].starts_with(|c: char| "xXbBoOdDeEiI".contains(c))
+}
+
+/// Identifiers that start like numbers, by tradition.
+const IDENTIFIERS: [&str; 3] = ["1+", "1-", "-1+"];
+
+/// Does this start like a number, without being one?
+fn is_bad_number(word: &str) -> bool {
+    parse::looks_like_one(word) && !IDENTIFIERS.contains(&word)
+}
+
+/// A number as a datum.
+pub fn literal(number: Number) -> Datum {
+    match number {
+        Number::Fix(n) => Datum::Fixnum(n),
+        Number::Flo(x) => Datum::Flonum(x),
+        exact => Datum::Exact(Rc::new(exact)),
     }
 }
 

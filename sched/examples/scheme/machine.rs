@@ -7,11 +7,13 @@ use std::sync::atomic::Ordering;
 
 use barrier_arch::arch::{self, RecoverPoint};
 use gc_mark::heap::{HeapError, MarkSweep};
+use num_bigint::{BigInt, Sign};
 
 pub use gc_mark::heap::AllocCache;
 
 use super::fault::{Failure, Fault};
 use super::language::Scheme;
+use super::numbers::Number;
 use super::object::{Header, Kind, ObjectRef, SchemeModel, bytes_of};
 use super::primitives::Outcome;
 use super::runtime::backtrace;
@@ -124,6 +126,46 @@ impl<'t> Machine<'t> {
         Ok(object.value())
     }
 
+    /// A number, as an object if it needs one.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`].
+    pub fn number(&self, n: Number) -> Outcome {
+        match n {
+            Number::Fix(n) => Value::fixnum(n).map_or_else(|| self.bignum(&n.into()), Ok),
+            Number::Flo(x) => self.flonum(x),
+            Number::Big(n) => self.bignum(&n),
+            Number::Rat(r) => {
+                let numerator = self.number(Number::integer(r.numer().clone()))?;
+                let denominator = self.number(Number::integer(r.denom().clone()))?;
+                self.object(Header::plain(Kind::Ratnum), &[numerator, denominator])
+            }
+        }
+    }
+
+    fn bignum(&self, n: &BigInt) -> Outcome {
+        let digits = n.magnitude().iter_u32_digits();
+        let length = digits.len();
+        let object = self.allocate(self.checked_bytes(length, size_of::<u32>())?)?;
+        let header = Header::bignum(n.sign() == Sign::Minus, length);
+        object.word(0).store(header.0, Ordering::Relaxed);
+        for (i, digit) in digits.enumerate() {
+            // SAFETY: inside of the fresh object, which nobody else has yet.
+            unsafe { object.data::<u32>().add(i).write(digit) };
+        }
+        Ok(object.value())
+    }
+
+    /// A new bytevector.
+    pub fn bytevector(&self, bytes: &[u8]) -> Outcome {
+        let object = self.allocate(self.checked_bytes(bytes.len(), 1)?)?;
+        object.word(0).store(Header::with_length(Kind::Bytevector, bytes.len()).0, Ordering::Relaxed);
+        // SAFETY: the fresh object has room for the bytes, and nobody else has it yet.
+        unsafe { object.data::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(object.value())
+    }
+
     /// A new vector.
     pub fn vector(&self, length: usize, fill: Value) -> Outcome {
         let object = self.allocate(self.checked_bytes(length, size_of::<u64>())?)?;
@@ -166,7 +208,12 @@ impl<'t> Machine<'t> {
         Ok(symbol)
     }
 
-    fn checked_bytes(&self, count: usize, each: usize) -> Result<usize, Fault> {
+    /// Bytes of an object with `count` things of `each` bytes, if a heap can hold it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`].
+    pub fn checked_bytes(&self, count: usize, each: usize) -> Result<usize, Fault> {
         let bytes = count.checked_mul(each).and_then(|n| n.checked_add(size_of::<u64>()));
         bytes.filter(|n| *n <= self.scheme().heap_limit).ok_or(self.out_of_memory())
     }

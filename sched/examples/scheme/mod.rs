@@ -37,7 +37,7 @@ pub mod language;
 mod lexer;
 mod literal;
 pub mod machine;
-mod number;
+pub mod numbers;
 pub mod object;
 pub mod primitives;
 mod quasiquote;

@@ -4,12 +4,16 @@
 //!   word 0   header     bits  0..8   kind
 //!                       bits  8..16  closure: arguments it takes, or VARIADIC
 //!                       bits 16..24  closure: arguments it needs at least
-//!                       bits 16..64  string: characters, symbol: bytes, vector: elements
+//!                       bit  8       bignum: is it negative?
+//!                       bits 16..64  string: characters, symbol and bytevector: bytes, vector: elements,
+//!                                    bignum: digits of 32 bits, table and port: fields
 //!                       bits 32..64  closure: captured values
 //!   pair     car, cdr                 box      value
 //!   flonum   f64                      vector   element …
 //!   string   u32 …                    closure  code address, captured value …
-//!   symbol   UTF-8 …
+//!   symbol   UTF-8 …                  bytevector  bytes …
+//!   bignum   u32 …, low digits first  ratnum   numerator, denominator
+//!   table    field …                  port     field …
 //! ```
 //!
 //! The low 16 bits of a closure's header say all that a call has to check: `header & 0xffff == closure | n << 8`.
@@ -40,6 +44,16 @@ pub enum Kind {
     Closure,
     /// A variable that is assigned.
     Box,
+    /// An exact integer that is no fixnum.
+    Bignum,
+    /// An exact fraction: numerator, denominator.
+    Ratnum,
+    /// Bytes.
+    Bytevector,
+    /// A hash table: its fields are those of `primitives/tables.rs`.
+    Table,
+    /// A port: its fields are those of `ports/mod.rs`.
+    Port,
 }
 
 /// In a closure's header: takes any number of arguments from its minimum on.
@@ -49,6 +63,7 @@ pub const MAX_PARAMETERS: usize = 250;
 
 /// Bit at which a string's, symbol's or vector's length starts.
 pub const LENGTH_SHIFT: u32 = 16;
+const NEGATIVE_SHIFT: u32 = 8;
 const REQUIRED_SHIFT: u32 = 16;
 const CAPTURES_SHIFT: u32 = 32;
 
@@ -77,12 +92,22 @@ impl Arity {
 pub struct Header(pub u64);
 
 impl Header {
-    /// Of a pair, flonum or box.
+    /// Of an object whose size its kind says.
     pub const fn plain(kind: Kind) -> Header {
         Header(kind as u64)
     }
 
-    /// Of a string, symbol or vector.
+    /// Of a bignum of so many digits.
+    pub const fn bignum(negative: bool, digits: usize) -> Header {
+        Header(Header::with_length(Kind::Bignum, digits).0 | (negative as u64) << NEGATIVE_SHIFT)
+    }
+
+    /// Is the bignum negative?
+    pub const fn is_negative(self) -> bool {
+        self.0 >> NEGATIVE_SHIFT & 1 == 1
+    }
+
+    /// Of an object whose length is in its header.
     pub const fn with_length(kind: Kind, length: usize) -> Header {
         Header(kind as u64 | (length as u64) << LENGTH_SHIFT)
     }
@@ -99,12 +124,24 @@ impl Header {
 
     /// The kind, or `None` if this is no header.
     pub fn kind(self) -> Option<Kind> {
-        const KINDS: [Kind; 7] =
-            [Kind::Pair, Kind::Flonum, Kind::String, Kind::Symbol, Kind::Vector, Kind::Closure, Kind::Box];
+        const KINDS: [Kind; 12] = [
+            Kind::Pair,
+            Kind::Flonum,
+            Kind::String,
+            Kind::Symbol,
+            Kind::Vector,
+            Kind::Closure,
+            Kind::Box,
+            Kind::Bignum,
+            Kind::Ratnum,
+            Kind::Bytevector,
+            Kind::Table,
+            Kind::Port,
+        ];
         KINDS.get((self.0 as u8 as usize).wrapping_sub(1)).copied()
     }
 
-    /// Length of a string (characters), symbol (bytes) or vector (elements).
+    /// Length of a string (characters), symbol or bytevector (bytes), bignum (digits), vector (elements).
     pub const fn length(self) -> usize {
         (self.0 >> LENGTH_SHIFT) as usize
     }
@@ -123,11 +160,11 @@ impl Header {
     /// Which words of the object hold values: first and one past the last.
     fn value_words(self) -> (usize, usize) {
         match self.kind() {
-            Some(Kind::Pair) => (1, 3),
+            Some(Kind::Pair | Kind::Ratnum) => (1, 3),
             Some(Kind::Box) => (1, 2),
-            Some(Kind::Vector) => (1, 1 + self.length()),
+            Some(Kind::Vector | Kind::Table | Kind::Port) => (1, 1 + self.length()),
             Some(Kind::Closure) => (2, 2 + self.captures()),
-            Some(Kind::Flonum | Kind::String | Kind::Symbol) | None => (0, 0),
+            Some(Kind::Flonum | Kind::String | Kind::Symbol | Kind::Bignum | Kind::Bytevector) | None => (0, 0),
         }
     }
 }
@@ -232,7 +269,7 @@ mod tests {
         }
         let header = Header::with_length(Kind::Vector, 1 << 40);
         assert_eq!((header.kind(), header.length()), (Some(Kind::Vector), 1 << 40));
-        assert_eq!((Header(0).kind(), Header(8).kind()), (None, None));
+        assert_eq!((Header(0).kind(), Header(200).kind()), (None, None));
     }
 
     #[test]
@@ -247,7 +284,11 @@ mod tests {
         assert_eq!(seen(&[Header::plain(Kind::Box).0, 48]), [48]);
         assert_eq!(seen(&[Header::with_length(Kind::Vector, 3).0, 1, 2, 3]), [1, 2, 3]);
         assert_eq!(seen(&[Header::closure(Arity::Exactly(1), 2).0, 99, 5, 6]), [5, 6]);
+        assert_eq!(seen(&[Header::plain(Kind::Ratnum).0, 3, 32]), [3, 32]);
+        assert_eq!(seen(&[Header::with_length(Kind::Table, 2).0, 16, 32]), [16, 32]);
         assert_eq!(seen(&[Header::plain(Kind::Flonum).0, 16]), [0usize; 0]);
+        assert_eq!(seen(&[Header::bignum(true, 2).0, 16]), [0usize; 0]);
+        assert_eq!(seen(&[Header::with_length(Kind::Bytevector, 8).0, 16]), [0usize; 0]);
         assert_eq!(seen(&[Header::with_length(Kind::String, 2).0, 16]), [0usize; 0]);
         assert_eq!(seen(&[Header::with_length(Kind::Symbol, 8).0, 16]), [0usize; 0]);
     }

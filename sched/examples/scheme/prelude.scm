@@ -289,14 +289,9 @@
 (define (cube x) (* x x x))
 (define (1+ x) (+ x 1))
 (define (-1+ x) (- x 1))
-(define (exact-integer? x) (and (integer? x) (exact? x)))
 (define (nan? x) (not (= x x)))
 (define (infinite? x) (or (= x +inf.0) (= x -inf.0)))
 (define (finite? x) (not (or (nan? x) (infinite? x))))
-(define (truncate-quotient a b) (quotient a b))
-(define (truncate-remainder a b) (remainder a b))
-(define (floor-remainder a b) (modulo a b))
-(define (floor-quotient a b) (quotient (- a (modulo a b)) b))
 
 ; Does related? hold between neighbours?
 (define (%ordered? related? first rest)

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::core::Span;
-use super::number::{FIXNUM_MAX, FIXNUM_MIN};
 use super::syntax::{MAX_NESTING, MAX_PATH};
 
 /// A program that cannot be compiled.
@@ -51,11 +50,8 @@ pub enum Fault {
     #[error("unknown escape `\\{0}`; known are \\a \\b \\t \\n \\r \\\" \\\\ \\| and \\xHEX;")]
     UnknownEscape(String),
     /// Starts like a number and is none.
-    #[error("bad number `{0}`; there are integers (12, -3, #xff) and flonums (1.5, 1e3, +inf.0)")]
+    #[error("bad number `{0}`; there are integers (12, -3, #xff), fractions (1/2) and flonums (1.5, 1e3, +inf.0)")]
     BadNumber(String),
-    /// An exact integer out of range.
-    #[error("integer `{0}` is out of range; fixnums lie from {FIXNUM_MIN} to {FIXNUM_MAX}")]
-    FixnumRange(String),
     /// See [`MAX_NESTING`].
     #[error("nested more than {MAX_NESTING} deep; split the expression into definitions")]
     TooDeep,

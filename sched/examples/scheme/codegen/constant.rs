@@ -2,9 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use num_bigint::Sign;
+
 use super::error::CompileError;
 use crate::scheme::core::Datum;
 use crate::scheme::machine::{AllocCache, Heap};
+use crate::scheme::numbers::Number;
 use crate::scheme::object::{Arity, Header, Kind, ObjectRef, bytes_of};
 use crate::scheme::symbols::Symbols;
 use crate::scheme::value::Value;
@@ -41,6 +44,8 @@ impl Constants {
                 Value::fixnum(*n).ok_or_else(|| CompileError::backend("fixnum out of range"))?
             }
             Datum::Flonum(x) => self.object(Header::plain(Kind::Flonum), &[x.to_bits()])?,
+            Datum::Exact(n) => self.exact(n)?,
+            Datum::Bytevector(bytes) => self.bytes(Header::with_length(Kind::Bytevector, bytes.len()), bytes)?,
             Datum::Bool(b) => Value::boolean(*b),
             Datum::Char(c) => Value::character(*c),
             Datum::String(text) => self.string(text)?,
@@ -60,8 +65,7 @@ impl Constants {
         if let Some(symbol) = self.symbols.find(name) {
             return Ok(symbol);
         }
-        let words: Vec<u64> = name.as_bytes().chunks(8).map(word_of_bytes).collect();
-        let symbol = self.object(Header::with_length(Kind::Symbol, name.len()), &words)?;
+        let symbol = self.bytes(Header::with_length(Kind::Symbol, name.len()), name.as_bytes())?;
         Ok(self.symbols.add(name, symbol))
     }
 
@@ -89,8 +93,34 @@ impl Constants {
 
     fn string(&mut self, text: &str) -> Result<Value, CompileError> {
         let codes: Vec<u32> = text.chars().map(u32::from).collect();
+        self.codes(Header::with_length(Kind::String, codes.len()), &codes)
+    }
+
+    /// An exact number of any kind.
+    fn exact(&mut self, n: &Number) -> Result<Value, CompileError> {
+        match n {
+            Number::Fix(n) => self.datum(&Datum::Fixnum(*n)),
+            Number::Flo(x) => self.datum(&Datum::Flonum(*x)),
+            Number::Big(n) => {
+                let digits = n.magnitude().to_u32_digits();
+                self.codes(Header::bignum(n.sign() == Sign::Minus, digits.len()), &digits)
+            }
+            Number::Rat(r) => {
+                let numerator = self.exact(&Number::integer(r.numer().clone()))?;
+                let denominator = self.exact(&Number::integer(r.denom().clone()))?;
+                self.object(Header::plain(Kind::Ratnum), &[numerator.0, denominator.0])
+            }
+        }
+    }
+
+    fn codes(&mut self, header: Header, codes: &[u32]) -> Result<Value, CompileError> {
         let words: Vec<u64> = codes.chunks(2).map(word_of_codes).collect();
-        self.object(Header::with_length(Kind::String, codes.len()), &words)
+        self.object(header, &words)
+    }
+
+    fn bytes(&mut self, header: Header, bytes: &[u8]) -> Result<Value, CompileError> {
+        let words: Vec<u64> = bytes.chunks(8).map(word_of_bytes).collect();
+        self.object(header, &words)
     }
 
     fn object(&mut self, header: Header, words: &[u64]) -> Result<Value, CompileError> {

@@ -1,9 +1,11 @@
 //! Taking arguments apart: each function gives the argument as what it should be, or the fault that says it is not.
 
-use std::cmp::Ordering as Order;
 use std::sync::atomic::Ordering;
 
+use num_bigint::{BigInt, Sign};
+
 use crate::scheme::fault::Fault;
+use crate::scheme::numbers::{Number, Rational};
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
@@ -29,6 +31,10 @@ pub fn object(
         Kind::Vector => "a vector",
         Kind::Closure => "a procedure",
         Kind::Box => "a box",
+        Kind::Bignum | Kind::Ratnum => "an exact number",
+        Kind::Bytevector => "a bytevector",
+        Kind::Table => "a hash table",
+        Kind::Port => "a port",
     };
     ObjectRef::of(value, kind).ok_or_else(|| wrong(procedure, position, expected, value))
 }
@@ -38,9 +44,16 @@ pub fn index(procedure: &'static str, position: usize, value: Value) -> Result<u
     value.as_index().ok_or_else(|| wrong(procedure, position, "a non-negative exact integer", value))
 }
 
+/// An integer, exact or not.
+pub fn integer(procedure: &'static str, position: usize, value: Value) -> Result<Number, Fault> {
+    let found = Number::of(value).filter(Number::is_integer);
+    found.ok_or_else(|| wrong(procedure, position, "an integer", value))
+}
+
 /// An exact integer.
-pub fn fixnum(procedure: &'static str, position: usize, value: Value) -> Result<i64, Fault> {
-    value.as_fixnum().ok_or_else(|| wrong(procedure, position, "an exact integer", value))
+pub fn exact_integer(procedure: &'static str, position: usize, value: Value) -> Result<BigInt, Fault> {
+    let found = Number::of(value).and_then(|n| n.to_big());
+    found.ok_or_else(|| wrong(procedure, position, "an exact integer", value))
 }
 
 /// A character.
@@ -48,56 +61,31 @@ pub fn character(procedure: &'static str, position: usize, value: Value) -> Resu
     value.as_char().ok_or_else(|| wrong(procedure, position, "a character", value))
 }
 
-/// A number, exact or not.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Number {
-    /// Exact.
-    Fix(i64),
-    /// Inexact.
-    Flo(f64),
-}
-
 impl Number {
     /// The number that `value` is, if it is one.
     pub fn of(value: Value) -> Option<Number> {
-        match value.as_fixnum() {
-            Some(n) => Some(Number::Fix(n)),
-            None => ObjectRef::of(value, Kind::Flonum).map(|x| Number::Flo(flonum(x))),
+        if let Some(n) = value.as_fixnum() {
+            return Some(Number::Fix(n));
         }
-    }
-
-    /// Its nearest inexact number.
-    pub fn inexact(self) -> f64 {
-        match self {
-            Number::Fix(n) => n as f64,
-            Number::Flo(x) => x,
-        }
-    }
-
-    /// Numerical order; none for NaN. Exact: a fixnum that no flonum equals is not rounded to one.
-    pub fn order(self, other: Number) -> Option<Order> {
-        match (self, other) {
-            (Number::Fix(a), Number::Fix(b)) => Some(a.cmp(&b)),
-            (Number::Flo(a), Number::Flo(b)) => a.partial_cmp(&b),
-            (Number::Fix(a), Number::Flo(b)) => order_mixed(a, b),
-            (Number::Flo(a), Number::Fix(b)) => order_mixed(b, a).map(Order::reverse),
+        let object = ObjectRef::any(value)?;
+        match object.header().kind()? {
+            Kind::Flonum => Some(Number::Flo(flonum(object))),
+            Kind::Bignum => Some(Number::Big(bignum(object))),
+            Kind::Ratnum => {
+                let part = |i| Number::of(object.field(i))?.to_big();
+                Some(Number::Rat(Rational::new_raw(part(1)?, part(2)?)))
+            }
+            _ => None,
         }
     }
 }
 
-fn order_mixed(n: i64, x: f64) -> Option<Order> {
-    // 2^62 is a flonum, so beyond it the answer is plain, and below it the integral part fits an i64.
-    const LIMIT: f64 = (1_u64 << 62) as f64;
-    if x.is_nan() {
-        None
-    } else if x >= LIMIT {
-        Some(Order::Less)
-    } else if x < -LIMIT {
-        Some(Order::Greater)
-    } else {
-        let whole = x.trunc();
-        Some(n.cmp(&(whole as i64)).then(0.0.partial_cmp(&(x - whole))?))
-    }
+/// The integer in a bignum.
+fn bignum(object: ObjectRef) -> BigInt {
+    let header = object.header();
+    // SAFETY: a bignum has that many digits, never changes, and is alive: its value is with the caller.
+    let digits = unsafe { std::slice::from_raw_parts(object.data::<u32>(), header.length()) };
+    BigInt::from_slice(if header.is_negative() { Sign::Minus } else { Sign::Plus }, digits)
 }
 
 /// The number in a flonum.
@@ -127,6 +115,19 @@ fn bounded(procedure: &'static str, value: Value, length: usize) -> Result<usize
     value.as_index().filter(|n| *n <= length).ok_or_else(|| bad_index(procedure, value, length))
 }
 
+/// Where in a sequence of that length `count` elements are to be put.
+pub fn room(
+    procedure: &'static str,
+    at: Option<Value>,
+    length: usize,
+    count: usize,
+) -> Result<usize, Fault> {
+    let at = bounded(procedure, at.unwrap_or(Value::NIL), length)?;
+    let fits = length - at >= count;
+    let what = || format!("{count} elements do not fit into {length}, from index {at} on");
+    if fits { Ok(at) } else { Err(Fault::Unfit { procedure, what: what() }) }
+}
+
 /// An index of an element.
 pub fn element(procedure: &'static str, value: Value, length: usize) -> Result<usize, Fault> {
     value.as_index().filter(|n| *n < length).ok_or_else(|| bad_index(procedure, value, length))
@@ -136,21 +137,5 @@ fn bad_index(procedure: &'static str, value: Value, length: usize) -> Fault {
     match value.as_fixnum() {
         Some(n) => Fault::BadIndex { procedure, index: n.to_string(), length },
         None => wrong(procedure, 2, "a non-negative exact integer", value),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mixed_order_does_not_round() {
-        let big = (1 << 62) - 1;
-        assert_eq!(order_mixed(big, big as f64), Some(Order::Less), "2^62 - 1 rounds to 2^62");
-        assert_eq!(order_mixed(1, 1.5), Some(Order::Less));
-        assert_eq!(order_mixed(-1, -1.5), Some(Order::Greater));
-        assert_eq!(order_mixed(2, 2.0), Some(Order::Equal));
-        assert_eq!(order_mixed(0, f64::NAN), None);
-        assert_eq!(order_mixed(0, f64::NEG_INFINITY), Some(Order::Greater));
     }
 }

@@ -1,11 +1,13 @@
 //! Equality, from identity to structure.
 
+use crate::scheme::numbers::Number;
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
 use super::Primitive;
 use super::check::flonum;
-use super::strings::same_characters;
+use super::bytevectors::bytes;
+use super::strings::same_codes;
 
 /// The primitives of this file.
 pub fn table() -> Vec<Primitive> {
@@ -16,20 +18,23 @@ pub fn table() -> Vec<Primitive> {
     ]
 }
 
-/// `eqv?`: flonums by their number, all else by identity.
-fn same(a: Value, b: Value) -> bool {
+/// `eqv?`: numbers by their value, all else by identity.
+pub fn same(a: Value, b: Value) -> bool {
     if a == b {
         return true;
     }
-    match (ObjectRef::of(a, Kind::Flonum), ObjectRef::of(b, Kind::Flonum)) {
-        (Some(x), Some(y)) => flonum(x).to_bits() == flonum(y).to_bits(),
+    let (Some(x), Some(y)) = (ObjectRef::any(a), ObjectRef::any(b)) else { return false };
+    match (x.header().kind(), y.header().kind()) {
+        (Some(Kind::Flonum), Some(Kind::Flonum)) => flonum(x).to_bits() == flonum(y).to_bits(),
+        (Some(Kind::Bignum), Some(Kind::Bignum)) => x.header() == y.header() && same_codes(x, y),
+        (Some(Kind::Ratnum), Some(Kind::Ratnum)) => Number::of(a) == Number::of(b),
         _ => false,
     }
 }
 
 /// `equal?`, with a list of what is still to compare instead of recursion. Does not end on circular structures
 /// that are equal.
-fn equal(a: Value, b: Value) -> bool {
+pub fn equal(a: Value, b: Value) -> bool {
     let mut todo = vec![(a, b)];
     while let Some((a, b)) = todo.pop() {
         if same(a, b) {
@@ -43,7 +48,8 @@ fn equal(a: Value, b: Value) -> bool {
             // Pushed in this order, the cars wait and the spine is followed at once.
             Some(Kind::Pair) => todo.extend([1, 2].map(|i| (x.field(i), y.field(i)))),
             Some(Kind::Vector) => todo.extend((1..=x.header().length()).map(|i| (x.field(i), y.field(i)))),
-            Some(Kind::String) if same_characters(x, y) => {}
+            Some(Kind::String) if same_codes(x, y) => {}
+            Some(Kind::Bytevector) if bytes(x) == bytes(y) => {}
             _ => return false,
         }
     }

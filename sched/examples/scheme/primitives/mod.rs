@@ -7,12 +7,14 @@
 //! No primitive calls back into compiled code: no Rust frame ever lies between Scheme frames. They run in the red
 //! zone below the stack limit, so none recurses over data.
 
+pub mod bytevectors;
 pub mod characters;
 pub mod check;
 pub mod control;
 pub mod equality;
 pub mod exact;
 pub mod inexact;
+pub mod integers;
 pub mod lists;
 pub mod numerals;
 pub mod output;
@@ -134,7 +136,9 @@ pub fn all() -> Vec<Primitive> {
         equality::table(),
         exact::table(),
         inexact::table(),
+        integers::table(),
         numerals::table(),
+        bytevectors::table(),
         characters::table(),
         strings::table(),
         symbols::table(),

@@ -1,10 +1,10 @@
 //! What a value is.
 
+use crate::scheme::numbers::Number;
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
 use super::Primitive;
-use super::check::Number;
 
 /// The primitives of this file.
 pub fn table() -> Vec<Primitive> {
@@ -22,10 +22,18 @@ pub fn table() -> Vec<Primitive> {
         Primitive::one("number?", |_, v| answer(Number::of(v).is_some())),
         Primitive::one("complex?", |_, v| answer(Number::of(v).is_some())),
         Primitive::one("real?", |_, v| answer(Number::of(v).is_some())),
-        Primitive::one("rational?", |_, v| answer(Number::of(v).is_some_and(|n| n.inexact().is_finite()))),
-        Primitive::one("integer?", |_, v| answer(Number::of(v).is_some_and(is_integer))),
+        Primitive::one("rational?", |_, v| answer(Number::of(v).is_some_and(|n| !matches!(n, Number::Flo(x) if !x.is_finite())))),
+        Primitive::one("integer?", |_, v| answer(Number::of(v).is_some_and(|n| n.is_integer()))),
         Primitive::one("fixnum?", |_, v| answer(v.as_fixnum().is_some())),
         Primitive::one("flonum?", |_, v| answer(is(v, Kind::Flonum))),
+        Primitive::one("exact-integer?", |_, v| {
+            answer(matches!(Number::of(v), Some(Number::Fix(_) | Number::Big(_))))
+        }),
+        Primitive::one("exact-rational?", |_, v| answer(Number::of(v).is_some_and(|n| n.is_exact()))),
+        Primitive::one("exact-nonnegative-integer?", |_, v| {
+            answer(Number::of(v).is_some_and(|n| n.to_big().is_some() && !n.is_negative()))
+        }),
+        Primitive::one("bytevector?", |_, v| answer(is(v, Kind::Bytevector))),
         Primitive::none("void", |_| Ok(Value::UNSPECIFIED)),
         Primitive::none("eof-object", |_| Ok(Value::EOF)),
     ]
@@ -37,11 +45,4 @@ fn answer(yes: bool) -> super::Outcome {
 
 fn is(value: Value, kind: Kind) -> bool {
     ObjectRef::of(value, kind).is_some()
-}
-
-fn is_integer(number: Number) -> bool {
-    match number {
-        Number::Fix(_) => true,
-        Number::Flo(x) => x.is_finite() && x.fract() == 0.0,
-    }
 }

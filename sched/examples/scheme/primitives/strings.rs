@@ -44,8 +44,8 @@ pub fn text(string: ObjectRef) -> String {
     codes(string).filter_map(char::from_u32).collect()
 }
 
-/// Do two strings of one length have the same characters?
-pub fn same_characters(a: ObjectRef, b: ObjectRef) -> bool {
+/// Do two strings, or bignums, of one length have the same codes?
+pub fn same_codes(a: ObjectRef, b: ObjectRef) -> bool {
     codes(a).eq(codes(b))
 }
 

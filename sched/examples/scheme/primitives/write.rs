@@ -3,8 +3,9 @@
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
-use super::check::Number;
-use super::numerals::numeral;
+use crate::scheme::numbers::{Number, print};
+
+use super::bytevectors::bytes;
 use super::strings::{codes, text};
 use super::symbols;
 
@@ -57,7 +58,7 @@ impl Printer {
 
     fn value(&mut self, value: Value, jobs: &mut Vec<Job>) {
         if let Some(number) = Number::of(value) {
-            return self.out.push_str(&numeral(number));
+            return self.out.push_str(&print::decimal(&number));
         }
         if let Some(c) = value.as_char() {
             return self.character(c);
@@ -80,7 +81,10 @@ impl Printer {
             Some(Kind::Symbol) => self.symbol(symbols::name(object)),
             Some(Kind::Closure) => self.out.push_str("#<procedure>"),
             Some(Kind::Box) => self.out.push_str("#<box>"),
-            Some(Kind::Flonum) | None => self.out.push_str("#<unknown>"),
+            Some(Kind::Bytevector) => self.bytevector(object),
+            Some(Kind::Table) => self.out.push_str("#<hash-table>"),
+            Some(Kind::Port) => self.out.push_str("#<port>"),
+            Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum) | None => self.out.push_str("#<unknown>"),
         }
     }
 
@@ -134,6 +138,11 @@ impl Printer {
             }
         }
         self.out.push('"');
+    }
+
+    fn bytevector(&mut self, object: ObjectRef) {
+        let bytes: Vec<String> = bytes(object).iter().map(u8::to_string).collect();
+        self.out.push_str(&format!("#u8({})", bytes.join(" ")));
     }
 
     fn symbol(&mut self, name: &str) {

@@ -1,0 +1,20 @@
+; Exact fractions, and the way between exact and inexact.
+(define (show . xs)
+  (for-each (lambda (x) (write x) (display " ")) xs)
+  (newline))
+
+(show (/ 1 3) (/ 6 4) (/ -6 4) (/ 6 -4) (/ 6 3) (/ 1/2 1/4) 3/9 -10/4)
+(show (+ 1/2 1/3) (- 1/2 1/2) (* 2/3 3/2) (+ 1/2 0.25) (- 3/4) (/ 3/4))
+(show (numerator 6/4) (denominator 6/4) (denominator 5) (numerator 0.75) (denominator 0.75))
+(show (floor 7/2) (ceiling 7/2) (round 7/2) (truncate 7/2) (round 5/2) (round -7/2) (floor -7/2) (truncate -7/2))
+(show (< 1/3 0.3333) (= 1/2 0.5) (< 1/3 1/2 2/3) (max 1/2 1/3) (max 1/2 0.25))
+(show (exact 0.5) (exact 0.1) (exact 1e18) (exact -2.75) (inexact 1/3) (exact->inexact 2/3))
+(show (exact? 1/2) (integer? 1/2) (rational? 1/2) (integer? 4/2) (exact-integer? 2.0) (exact-rational? 1/2))
+(show (expt 2/3 3) (expt 2/3 -3) (expt 2 -2) (expt 1/2 0) (sqrt 1/4) (sqrt 2/9) (exact (sqrt 16/25)))
+(show (number->string 5/8 2) (string->number "5/8") (string->number "#x1/F") (string->number "1/0"))
+(show (eqv? 1/2 2/4) (equal? '(1/2) (list (/ 2 4))) (abs -1/2) (zero? 0/5) (positive? 1/9))
+(define (harmonic n) (if (= n 0) 0 (+ (/ 1 n) (harmonic (- n 1)))))
+(show (harmonic 20) (inexact (harmonic 20)))
+; A continued fraction of the square root of two: the terms converge from both sides.
+(define (root-two n) (if (= n 0) 1 (+ 1 (/ 1 (+ 1 (root-two (- n 1)))))))
+(show (root-two 12) (< (* (root-two 12) (root-two 12)) 2) (inexact (root-two 30)))
