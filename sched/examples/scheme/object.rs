@@ -164,7 +164,9 @@ impl Header {
             Some(Kind::Box) => (1, 2),
             Some(Kind::Vector | Kind::Table | Kind::Port) => (1, 1 + self.length()),
             Some(Kind::Closure) => (2, 2 + self.captures()),
-            Some(Kind::Flonum | Kind::String | Kind::Symbol | Kind::Bignum | Kind::Bytevector) | None => (0, 0),
+            Some(Kind::Flonum | Kind::String | Kind::Symbol | Kind::Bignum | Kind::Bytevector) | None => {
+                (0, 0)
+            }
         }
     }
 }

@@ -50,7 +50,9 @@ pub enum Fault {
     #[error("unknown escape `\\{0}`; known are \\a \\b \\t \\n \\r \\\" \\\\ \\| and \\xHEX;")]
     UnknownEscape(String),
     /// Starts like a number and is none.
-    #[error("bad number `{0}`; there are integers (12, -3, #xff), fractions (1/2) and flonums (1.5, 1e3, +inf.0)")]
+    #[error(
+        "bad number `{0}`; there are integers (12, -3, #xff), fractions (1/2) and flonums (1.5, 1e3, +inf.0)"
+    )]
     BadNumber(String),
     /// See [`MAX_NESTING`].
     #[error("nested more than {MAX_NESTING} deep; split the expression into definitions")]

@@ -45,7 +45,9 @@ impl Constants {
             }
             Datum::Flonum(x) => self.object(Header::plain(Kind::Flonum), &[x.to_bits()])?,
             Datum::Exact(n) => self.exact(n)?,
-            Datum::Bytevector(bytes) => self.bytes(Header::with_length(Kind::Bytevector, bytes.len()), bytes)?,
+            Datum::Bytevector(bytes) => {
+                self.bytes(Header::with_length(Kind::Bytevector, bytes.len()), bytes)?
+            }
             Datum::Bool(b) => Value::boolean(*b),
             Datum::Char(c) => Value::character(*c),
             Datum::String(text) => self.string(text)?,

@@ -20,7 +20,9 @@ impl Operation {
                 Some(n) => Number::small(n),
                 None => Number::integer((self.large)((*x).into(), (*y).into())),
             },
-            (Number::Flo(_), _) | (_, Number::Flo(_)) => Number::Flo((self.inexact)(a.inexact(), b.inexact())),
+            (Number::Flo(_), _) | (_, Number::Flo(_)) => {
+                Number::Flo((self.inexact)(a.inexact(), b.inexact()))
+            }
             _ => match (a.to_big(), b.to_big(), a.to_rational(), b.to_rational()) {
                 (Some(x), Some(y), ..) => Number::integer((self.large)(x, y)),
                 (.., Some(x), Some(y)) => Number::rational((self.ratio)(x, y)),
@@ -33,22 +35,34 @@ impl Operation {
 
 /// `a + b`.
 pub fn sum(a: &Number, b: &Number) -> Number {
-    let operation =
-        Operation { small: i64::checked_add, large: |a, b| a + b, ratio: |a, b| a + b, inexact: |a, b| a + b };
+    let operation = Operation {
+        small: i64::checked_add,
+        large: |a, b| a + b,
+        ratio: |a, b| a + b,
+        inexact: |a, b| a + b,
+    };
     operation.apply(a, b)
 }
 
 /// `a - b`.
 pub fn difference(a: &Number, b: &Number) -> Number {
-    let operation =
-        Operation { small: i64::checked_sub, large: |a, b| a - b, ratio: |a, b| a - b, inexact: |a, b| a - b };
+    let operation = Operation {
+        small: i64::checked_sub,
+        large: |a, b| a - b,
+        ratio: |a, b| a - b,
+        inexact: |a, b| a - b,
+    };
     operation.apply(a, b)
 }
 
 /// `a · b`.
 pub fn product(a: &Number, b: &Number) -> Number {
-    let operation =
-        Operation { small: i64::checked_mul, large: |a, b| a * b, ratio: |a, b| a * b, inexact: |a, b| a * b };
+    let operation = Operation {
+        small: i64::checked_mul,
+        large: |a, b| a * b,
+        ratio: |a, b| a * b,
+        inexact: |a, b| a * b,
+    };
     operation.apply(a, b)
 }
 
@@ -120,7 +134,8 @@ mod tests {
     }
 
     fn is_canonical(n: &Number) -> bool {
-        *n == Number::rational(ratio(n)) && !matches!(n, Number::Big(big) if i64::try_from(big).is_ok_and(|n| n.unsigned_abs() < 1 << 62))
+        *n == Number::rational(ratio(n))
+            && !matches!(n, Number::Big(big) if i64::try_from(big).is_ok_and(|n| n.unsigned_abs() < 1 << 62))
     }
 
     proptest! {

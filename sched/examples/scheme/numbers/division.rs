@@ -21,8 +21,11 @@ pub const QUOTIENT: Division =
 pub const REMAINDER: Division =
     Division { small: |a, b| a.wrapping_rem(b), large: |a, b| a % b, inexact: |a, b| a % b };
 /// Towards minus infinity.
-pub const FLOOR_QUOTIENT: Division =
-    Division { small: |a, b| Integer::div_floor(&a, &b), large: Integer::div_floor, inexact: |a, b| (a / b).floor() };
+pub const FLOOR_QUOTIENT: Division = Division {
+    small: |a, b| Integer::div_floor(&a, &b),
+    large: Integer::div_floor,
+    inexact: |a, b| (a / b).floor(),
+};
 /// With the sign of the divisor.
 pub const MODULO: Division =
     Division { small: |a, b| Integer::mod_floor(&a, &b), large: Integer::mod_floor, inexact: inexact_modulo };

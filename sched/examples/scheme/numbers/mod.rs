@@ -43,7 +43,11 @@ pub enum Number {
 impl Number {
     /// A small integer; a bignum if it takes more than 63 bits.
     pub fn small(n: i64) -> Number {
-        if (Value::FIXNUM_MIN..=Value::FIXNUM_MAX).contains(&n) { Number::Fix(n) } else { Number::Big(n.into()) }
+        if (Value::FIXNUM_MIN..=Value::FIXNUM_MAX).contains(&n) {
+            Number::Fix(n)
+        } else {
+            Number::Big(n.into())
+        }
     }
 
     /// An integer.

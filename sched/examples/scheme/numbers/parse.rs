@@ -44,7 +44,10 @@ fn radix_of(letter: char) -> u32 {
 
 /// A number without prefix.
 fn real(text: &str, radix: u32) -> Option<Number> {
-    special(text).map(Number::Flo).or_else(|| ratio(text, radix)).or_else(|| decimal(text, radix).map(Number::Flo))
+    special(text)
+        .map(Number::Flo)
+        .or_else(|| ratio(text, radix))
+        .or_else(|| decimal(text, radix).map(Number::Flo))
 }
 
 /// A number after `#e`: a decimal is taken at its word.
@@ -141,11 +144,25 @@ mod tests {
 
     #[test]
     fn every_notation() {
-        for (text, value) in [("1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("1e3", 1e3), ("-.25", -0.25), ("+2E-2", 0.02)] {
+        for (text, value) in
+            [("1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("1e3", 1e3), ("-.25", -0.25), ("+2E-2", 0.02)]
+        {
             assert_eq!(ten(text), Some(Number::Flo(value)), "{text}");
         }
-        for (text, n, d) in [("6/4", 3, 2), ("-1/2", -1, 2), ("#e1.25", 5, 4), ("#e-.5e1", -5, 1), ("#x-f/10", -15, 16),
-            ("#b101", 5, 1), ("#e#x10", 16, 1), ("#x#e10", 16, 1), ("#o17", 15, 1), ("#d10", 10, 1), ("+5", 5, 1), ("#e2e3", 2000, 1)] {
+        for (text, n, d) in [
+            ("6/4", 3, 2),
+            ("-1/2", -1, 2),
+            ("#e1.25", 5, 4),
+            ("#e-.5e1", -5, 1),
+            ("#x-f/10", -15, 16),
+            ("#b101", 5, 1),
+            ("#e#x10", 16, 1),
+            ("#x#e10", 16, 1),
+            ("#o17", 15, 1),
+            ("#d10", 10, 1),
+            ("+5", 5, 1),
+            ("#e2e3", 2000, 1),
+        ] {
             assert_eq!(ten(text), fraction(n, d), "{text}");
         }
         assert_eq!(ten("#i1/4"), Some(Number::Flo(0.25)));
@@ -158,8 +175,33 @@ mod tests {
 
     #[test]
     fn what_is_none() {
-        for text in ["", "+", "-", ".", "1a", "1/0", "1/-2", "1//2", "/2", "1.2.3", "1e", "#x", "#x#x1", "#q1", "inf", "nan", "+inf",
-            "1/2.5", "#xfg", "1e3e4", "--1", "+-1", "infinity", "#e+inf.0", "#e1e999999"] {
+        for text in [
+            "",
+            "+",
+            "-",
+            ".",
+            "1a",
+            "1/0",
+            "1/-2",
+            "1//2",
+            "/2",
+            "1.2.3",
+            "1e",
+            "#x",
+            "#x#x1",
+            "#q1",
+            "inf",
+            "nan",
+            "+inf",
+            "1/2.5",
+            "#xfg",
+            "1e3e4",
+            "--1",
+            "+-1",
+            "infinity",
+            "#e+inf.0",
+            "#e1e999999",
+        ] {
             assert_eq!(ten(text), None, "{text}");
         }
         assert_eq!(number("1.5", 16), None);

@@ -18,12 +18,12 @@ pub fn power(base: &Number, exponent: &Number, bits: u64) -> Result<Option<Numbe
         }
         (Number::Fix(1), n) if n.is_exact() => Ok(Some(Number::Fix(1))),
         (Number::Fix(0), Number::Fix(n)) if *n != 0 => Ok((*n > 0).then_some(Number::Fix(0))),
-        (Number::Fix(-1), n) if n.to_big().is_some() => {
-            Ok(Some(Number::Fix(if is_odd(n) { -1 } else { 1 })))
-        }
+        (Number::Fix(-1), n) if n.to_big().is_some() => Ok(Some(Number::Fix(if is_odd(n) { -1 } else { 1 }))),
         (base, Number::Fix(n)) => exact_power(base, *n, bits).map(Some),
         (_, Number::Big(_)) if base.is_exact() => Err(TooLarge),
-        (base, Number::Rat(r)) if base.is_exact() && *r.denom() == BigInt::from(2) => root_power(base, r, bits),
+        (base, Number::Rat(r)) if base.is_exact() && *r.denom() == BigInt::from(2) => {
+            root_power(base, r, bits)
+        }
         _ => Ok(Some(Number::Flo(base.inexact().powf(exponent.inexact())))),
     }
 }

@@ -8,7 +8,9 @@ pub fn in_radix(n: &Number, radix: u32) -> Option<String> {
         Number::Fix(n) if radix == 10 => Some(n.to_string()),
         Number::Fix(n) => Some(num_bigint::BigInt::from(*n).to_str_radix(radix)),
         Number::Big(n) => Some(n.to_str_radix(radix)),
-        Number::Rat(r) => Some(format!("{}/{}", r.numer().to_str_radix(radix), r.denom().to_str_radix(radix))),
+        Number::Rat(r) => {
+            Some(format!("{}/{}", r.numer().to_str_radix(radix), r.denom().to_str_radix(radix)))
+        }
         Number::Flo(x) => (radix == 10).then(|| flonum(*x)),
     }
 }

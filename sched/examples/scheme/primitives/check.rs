@@ -116,12 +116,7 @@ fn bounded(procedure: &'static str, value: Value, length: usize) -> Result<usize
 }
 
 /// Where in a sequence of that length `count` elements are to be put.
-pub fn room(
-    procedure: &'static str,
-    at: Option<Value>,
-    length: usize,
-    count: usize,
-) -> Result<usize, Fault> {
+pub fn room(procedure: &'static str, at: Option<Value>, length: usize, count: usize) -> Result<usize, Fault> {
     let at = bounded(procedure, at.unwrap_or(Value::NIL), length)?;
     let fits = length - at >= count;
     let what = || format!("{count} elements do not fit into {length}, from index {at} on");

@@ -5,8 +5,8 @@ use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
 use super::Primitive;
-use super::check::flonum;
 use super::bytevectors::bytes;
+use super::check::flonum;
 use super::strings::same_codes;
 
 /// The primitives of this file.

@@ -78,7 +78,9 @@ fn atan(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     all.at_most("atan", 2)?;
     let y = argument("atan", all, 0)?.map_or(0.0, |y| y.inexact());
     let x = argument("atan", all, 1)?;
-    if all.get(0) == Some(Value::index(0)) && x.as_ref().is_none_or(|x| x.is_exact() && !x.is_negative() && !x.is_zero()) {
+    if all.get(0) == Some(Value::index(0))
+        && x.as_ref().is_none_or(|x| x.is_exact() && !x.is_negative() && !x.is_zero())
+    {
         return Ok(Value::index(0));
     }
     machine.flonum(x.map_or(y.atan(), |x| y.atan2(x.inexact())))

@@ -42,7 +42,11 @@ pub fn table() -> Vec<Primitive> {
         Primitive::two("arithmetic-shift", shift),
         Primitive::one("bit-count", |_, n| {
             let n = exact_integer("bit-count", 1, n)?;
-            let ones = if n.sign() == num_bigint::Sign::Minus { (!n).magnitude().count_ones() } else { n.magnitude().count_ones() };
+            let ones = if n.sign() == num_bigint::Sign::Minus {
+                (!n).magnitude().count_ones()
+            } else {
+                n.magnitude().count_ones()
+            };
             Ok(Value::index(ones as usize))
         }),
         Primitive::one("integer-length", |_, n| {

@@ -22,7 +22,9 @@ pub fn table() -> Vec<Primitive> {
         Primitive::one("number?", |_, v| answer(Number::of(v).is_some())),
         Primitive::one("complex?", |_, v| answer(Number::of(v).is_some())),
         Primitive::one("real?", |_, v| answer(Number::of(v).is_some())),
-        Primitive::one("rational?", |_, v| answer(Number::of(v).is_some_and(|n| !matches!(n, Number::Flo(x) if !x.is_finite())))),
+        Primitive::one("rational?", |_, v| {
+            answer(Number::of(v).is_some_and(|n| !matches!(n, Number::Flo(x) if !x.is_finite())))
+        }),
         Primitive::one("integer?", |_, v| answer(Number::of(v).is_some_and(|n| n.is_integer()))),
         Primitive::one("fixnum?", |_, v| answer(v.as_fixnum().is_some())),
         Primitive::one("flonum?", |_, v| answer(is(v, Kind::Flonum))),
