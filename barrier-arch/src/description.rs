@@ -11,7 +11,7 @@
 //! | `amd64p32` | 4 | 8 | – | CFA − 8 | CFA − 8 | fp, 16 bytes | 16 | little |
 //! | `arm` | 4 | 4 | lr | fp + 4 | sp + 0 | fp, 8 bytes | 8 | little |
 //! | `arm64` | 8 | 8 | x30 | fp + 8 | sp + 0 | fp, 16 bytes | 16 | little |
-//! | `ppc64` | 8 | 8 | lr | CFA + 16 | sp + 0 | sp, 8 bytes | 16 | both |
+//! | `ppc64` | 8 | 8 | lr | CFA + 16 | sp + 0 | back chain | 16 | both |
 //!
 //! Where the return address of a frame lies ("keeps it at") decides what a barrier overwrites. On machines
 //! that push it, it is at a fixed distance below the CFA. With a link register the *youngest* frame may not have stored it
@@ -129,8 +129,14 @@ impl ReturnSlot {
 pub enum FrameRecord {
     /// The frame pointer points at the caller's frame pointer, the return address comes next; so many bytes.
     AtFramePointer(usize),
-    /// A back chain: the stack pointer points at the caller's stack pointer; so many bytes.
-    AtStackPointer(usize),
+    /// The frame pointer is the CFA. The return address lies right below, the caller's frame pointer below that; so many bytes.
+    BelowFramePointer(usize),
+    /// A back chain: the stack pointer points at the caller's stack pointer, and the return address lies
+    /// `return_address` bytes above where that one points.
+    AtStackPointer {
+        /// Distance from the caller's stack pointer, in bytes.
+        return_address: usize,
+    },
 }
 
 /// DWARF register numbers, as in `.eh_frame`.

@@ -1,9 +1,11 @@
-//! The trampoline's step in plain Rust, on any memory.
+//! The trampoline's step in plain Rust, on any memory, and the frames that it steps through.
 //!
-//! The assembly is tested against this; simulated stacks run on it. It does exactly what one hit does: find the
-//! record, put the return address back where the machine does, set the position.
+//! The assembly is tested against [`hit`]; simulated stacks run on it and on [`call`]. A hit does exactly what the machine code
+//! does: find the record, put the return address back where the machine does, set the position. A call lays down what
+//! this machine's ABI asks of a prologue, so that stacks made by hand can be walked by its rules.
 
 use crate::arch::{self, HEALS, SLOT_BYTES};
+use crate::description::{self, FrameRecord};
 use crate::stkbar::{below_top, halves, state_word};
 use crate::stub::{Key, Stub};
 
@@ -69,4 +71,64 @@ fn set_state(memory: &mut impl Memory, at: usize, position: u32, len: u32) {
         64 => memory.store(at, state_word(position, len) as usize),
         _ => memory.store(at, position as usize),
     }
+}
+
+/// A frame made by hand. Addresses, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its stack pointer.
+    pub sp: usize,
+    /// Its frame pointer.
+    pub fp: usize,
+    /// Where its return address is kept; 0 for an outermost frame.
+    pub slot: usize,
+    /// Lowest address of its locals.
+    pub locals: usize,
+}
+
+/// What links frames on this machine.
+const RECORD: FrameRecord = match description::host() {
+    Some(host) => host.frame_record,
+    None => panic!("this crate does not compile where there is no description"),
+};
+const LINKED: bool = matches!(description::host(), Some(host) if host.link_register.is_some());
+
+/// Bytes that [`call`] takes for a frame of `locals` words.
+pub const fn frame_bytes(locals: usize) -> usize {
+    let linkage = match RECORD {
+        FrameRecord::AtFramePointer(bytes) | FrameRecord::BelowFramePointer(bytes) => bytes,
+        FrameRecord::AtStackPointer { return_address } => return_address + SLOT_BYTES,
+    };
+    linkage + locals * SLOT_BYTES
+}
+
+/// Makes the outermost frame of a stack that starts below `stack_hi`: the one at which a walk ends.
+pub fn outermost(stack_hi: usize, memory: &mut impl Memory) -> Frame {
+    let sp = stack_hi - frame_bytes(0).next_multiple_of(16);
+    (sp..stack_hi).step_by(SLOT_BYTES).for_each(|address| memory.store(address, 0));
+    let ends_at_record = LINKED && matches!(RECORD, FrameRecord::AtFramePointer(_));
+    let at_sp = matches!(RECORD, FrameRecord::AtStackPointer { .. });
+    Frame { sp, fp: if ends_at_record || at_sp { sp } else { 0 }, slot: 0, locals: sp }
+}
+
+/// `caller` calls a function with `locals` words of locals, to go on at `return_pc`. Returns the function's frame.
+///
+/// The locals are not written to. A return from the frame leaves the stack pointer at `caller.sp`.
+pub fn call(caller: &Frame, locals: usize, return_pc: usize, memory: &mut impl Memory) -> Frame {
+    let sp = caller.sp - frame_bytes(locals);
+    let below = |slots: usize| caller.sp - slots * SLOT_BYTES;
+    let (slot, fp, locals) = match RECORD {
+        FrameRecord::AtFramePointer(_) => (below(1), below(2), sp),
+        FrameRecord::BelowFramePointer(_) => (below(1), caller.sp, sp),
+        FrameRecord::AtStackPointer { return_address } => {
+            (caller.sp + return_address, sp, sp + return_address + SLOT_BYTES)
+        }
+    };
+    let (link, to) = match RECORD {
+        FrameRecord::AtStackPointer { .. } => (sp, caller.sp),
+        _ => (below(2), caller.fp),
+    };
+    memory.store(slot, return_pc);
+    memory.store(link, to);
+    Frame { sp, fp, slot, locals }
 }

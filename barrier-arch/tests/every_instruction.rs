@@ -46,7 +46,7 @@ impl Watch {
             self.in_trampoline += 1;
             // SAFETY: words of the stack that was interrupted.
             let read = |address: usize| Some(unsafe { *(address as *const usize) });
-            let next = arch::interrupted_return(pc, sp, &self.bars, read);
+            let next = arch::interrupted_return(pc, sp, Some(&self.bars), read);
             let right = next.is_some_and(|(pc, sp)| self.truth.contains(&(sp - 8, pc)));
             self.wrong += usize::from(!right);
         }

@@ -1,7 +1,7 @@
 //! A walk that starts at an instruction of the trampoline: a signal arrived between the return and the jump on.
 //!
 //! ```text
-//!   at          the popped slot, sp - 8, holds      where the frame goes on
+//!   x86-64, at  the popped slot, sp - 8, holds      where the frame goes on
 //!   stub        the stub's address                  its record
 //!   tail        the stub's address                  its record
 //!   tail        healed: the original address        that address
@@ -9,16 +9,19 @@
 //!   pad, pushed healed, and sp is the slot          the word at sp; sp is one higher
 //! ```
 //!
+//! On the other machines the record of the last slot that has been popped says it, wherever in the trampoline.
+//!
 //! The function that returned is gone and its caller does not run yet. It is shown as if the step were complete:
 //! frame 0 is the caller, at its original return address, with the caller's stack and frame pointer. Nothing is
 //! changed.
 //! `barrier_arch::arch::interrupted_return` knows the instructions; this file finds the list for it.
 
-use barrier_arch::{SizeClass, Stub, arch};
+use barrier_arch::arch::{self, SLOT_BYTES};
+use barrier_arch::{SizeClass, Stub};
 
 use crate::barriers::{List, Source};
 use crate::error::Missed;
-use crate::memory::{ReadWord, WORD};
+use crate::memory::ReadWord;
 use crate::step::Registers;
 
 /// The registers after the trampoline has gone on, for registers that lie in it.
@@ -34,16 +37,13 @@ pub(crate) fn complete(
     memory: &impl ReadWord,
 ) -> Result<Registers, Missed> {
     let Registers { pc, sp, fp } = registers;
-    let slot = sp.wrapping_sub(WORD);
+    let slot = sp.wrapping_sub(SLOT_BYTES);
     let missed = Missed { slot, stub: pc };
-    if slot >= usize::MAX - 2 * WORD {
+    if slot >= usize::MAX - 2 * SLOT_BYTES {
         return Err(missed); // no stack ends there; keeps the arithmetic below from wrapping
     }
-    let gone_on = match list_of(source, pc, slot, memory) {
-        Some(bars) => arch::interrupted_return(pc, sp, &bars, |address| memory.read_word(address)),
-        // No list: only a healed slot can say where it goes on.
-        None => memory.read_word(slot).filter(|&word| !arch::is_trampoline(word)).map(|word| (word, sp)),
-    };
+    let bars = list_of(source, pc, slot, memory);
+    let gone_on = arch::interrupted_return(pc, sp, bars.as_deref(), |address| memory.read_word(address));
     gone_on.map(|(pc, sp)| Registers { pc, sp, fp }).ok_or(missed)
 }
 

@@ -104,7 +104,7 @@ mod walk;
 
 pub use error::{End, Fault, Missed, WalkError, Walked};
 pub use frame::{Caller, Frame};
-pub use frame_pointers::FramePointers;
+pub use frame_pointers::{FramePointers, FrameRecords};
 pub use live::LiveStack;
 pub use memory::{ReadWord, StackCopy};
 pub use step::{Registers, Step, StepError, Unwind};

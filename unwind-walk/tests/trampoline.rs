@@ -129,7 +129,7 @@ fn on_the_landing_pad_the_record_tells() {
         let truth = (stack.frames[0].pc, sp);
         // The one place whose answer does not come from the stack.
         let from_record =
-            |&pc: &usize| arch::interrupted_return(pc, sp, &stack.bars, |_| Some(JUNK)) == Some(truth);
+            |&pc: &usize| arch::interrupted_return(pc, sp, Some(&stack.bars), |_| Some(JUNK)) == Some(truth);
         let trampoline = (arch::stub_table()..).take_while(|&pc| arch::is_trampoline(pc));
         let pads: Vec<usize> = trampoline.filter(from_record).collect();
         assert_eq!(pads.len(), 1);

@@ -246,11 +246,11 @@ pub(super) fn trampoline() -> usize {
 pub fn interrupted_return(
     pc: usize,
     sp: usize,
-    bars: &StkbarSlice,
+    bars: Option<&StkbarSlice>,
     _read: impl Fn(usize) -> Option<usize>,
 ) -> Option<(usize, usize)> {
-    let record =
-        is_trampoline(pc).then(|| bars.last_popped(sp)).flatten().and_then(|index| bars.get(index))?;
+    let bars = bars.filter(|_| is_trampoline(pc))?;
+    let record = bars.get(bars.last_popped(sp)?)?;
     Some((record.return_pc(), sp))
 }
 

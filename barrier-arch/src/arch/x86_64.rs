@@ -251,12 +251,12 @@ pub(super) fn trampoline() -> usize {
 
 /// Where the trampoline will go on, and with which stack pointer, if it was interrupted at `pc` with `sp`.
 ///
-/// `read` reads a word of the stack, `bars` is that stack's array. `None` if `pc` is not in the trampoline
+/// `read` reads a word of the stack, `bars` is that stack's array if it is known. `None` if `pc` is not in the trampoline
 /// or the record is missing. Completes the step on paper, as Go's `gentraceback` does; nothing is changed.
 pub fn interrupted_return(
     pc: usize,
     sp: usize,
-    bars: &StkbarSlice,
+    bars: Option<&StkbarSlice>,
     read: impl Fn(usize) -> Option<usize>,
 ) -> Option<(usize, usize)> {
     if !is_trampoline(pc) {
@@ -269,11 +269,11 @@ pub fn interrupted_return(
     let slot = sp.checked_sub(SLOT_BYTES)?;
     // The unwinder may have written to the slot on its way to the pad; the record still knows.
     if pc == landing_pad() {
-        return bars.find(slot).map(|(_, record)| (record.saved_lr_val, sp));
+        return bars?.find(slot).map(|(_, record)| (record.return_pc(), sp));
     }
     let word = read(slot)?;
     match Stub::at(word) {
-        Some(stub) => bars.resolve(stub, slot).map(|(_, record)| (record.saved_lr_val, sp)),
+        Some(stub) => bars?.resolve(stub, slot).map(|(_, record)| (record.return_pc(), sp)),
         None => Some((word, sp)),
     }
 }

@@ -146,7 +146,7 @@ pub const PPC64: Architecture = Architecture {
     link_register: Some("lr"),
     return_slot: ReturnSlot::FromCfa(16),
     go_return_slot: ReturnSlot::FromStackPointer(0),
-    frame_record: FrameRecord::AtStackPointer(8),
+    frame_record: FrameRecord::AtStackPointer { return_address: 16 },
     return_may_pop_more: false,
     stack_alignment: 16,
     red_zone_bytes: 288,

@@ -33,8 +33,12 @@ fn widths_follow_from_each_other() {
         });
         assert!(distances.iter().all(|d| d.unsigned_abs() % arch.slot_bytes == 0), "{}", arch.name);
         match arch.frame_record {
-            FrameRecord::AtFramePointer(bytes) => assert_eq!(bytes, 2 * arch.slot_bytes, "{}", arch.name),
-            FrameRecord::AtStackPointer(bytes) => assert_eq!(bytes, arch.slot_bytes, "{}", arch.name),
+            FrameRecord::AtFramePointer(bytes) | FrameRecord::BelowFramePointer(bytes) => {
+                assert_eq!(bytes, 2 * arch.slot_bytes, "{}", arch.name);
+            }
+            FrameRecord::AtStackPointer { return_address } => {
+                assert!(return_address >= arch.slot_bytes, "{}", arch.name);
+            }
         }
     }
 }
