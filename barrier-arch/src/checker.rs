@@ -117,6 +117,44 @@ pub enum Violation {
         /// Its slot.
         slot: usize,
     },
+    /// An operation left another position and length than it should have.
+    #[error("I1: position {} and length {} were due, {} and {} were left", .due.0, .due.1, .left.0, .left.1)]
+    WrongState {
+        /// Position and length that were due.
+        due: (usize, usize),
+        /// What was found.
+        left: (usize, usize),
+    },
+    /// A record does not say what the operation that wrote it was about.
+    #[error("I1: record {index} should be for slot {slot:#x} that held {saved:#x}, and is not")]
+    WrongRecord {
+        /// Index of the record.
+        index: usize,
+        /// The slot that was due.
+        slot: usize,
+        /// The return address that was due.
+        saved: usize,
+    },
+    /// A barrier was marked hit or its record retired, and its stub was left standing in a slot that may be live.
+    #[error("I1: record {index} is hit or retired, but its barrier still stands at slot {slot:#x}")]
+    StillStanding {
+        /// Index of the record.
+        index: usize,
+        /// Its slot.
+        slot: usize,
+    },
+    /// A slot of a stack that was moved does not hold what the old one says.
+    #[error("I11: slot {slot:#x} of record {index} holds {word:#x} after the move, {due:#x} was due")]
+    WrongCopy {
+        /// Index of the record.
+        index: usize,
+        /// Its slot on the new stack.
+        slot: usize,
+        /// What it holds.
+        word: usize,
+        /// What was due.
+        due: usize,
+    },
     /// The array of a stack that has just been purged, or whose task has ended, is not empty.
     #[error("I8, I12: the array should be empty and has {len} records, position {position}")]
     NotEmpty {
@@ -180,9 +218,8 @@ impl<'b> Checker<'b> {
     pub unsafe fn new(bars: &'b StkbarSlice, sp: usize) -> Result<Checker<'b>, Violation> {
         let (position, len, searched) = state(bars)?;
         let census = Census { hit: position, ..Census::default() };
-        let checker = Checker { bars, len, searched, next: position, floor: sp.max(bars.base()), census };
-        checker.records()?;
-        Ok(checker)
+        records(bars, len)?;
+        Ok(Checker { bars, len, searched, next: position, floor: sp.max(bars.base()), census })
     }
 
     /// Compares the next live return slot with the records.
@@ -195,10 +232,10 @@ impl<'b> Checker<'b> {
             return Err(Violation::FrameOrder { slot, floor: self.floor });
         }
         self.floor = slot + SLOT_BYTES;
-        while self.next < self.len && self.record(self.next).0 < slot {
+        while self.next < self.len && record(self.bars, self.next).0 < slot {
             self.dead();
         }
-        let recorded = self.next < self.len && self.record(self.next).0 == slot;
+        let recorded = self.next < self.len && record(self.bars, self.next).0 == slot;
         // SAFETY: an aligned word between sp and the array, readable by the contract of `new`.
         let word = unsafe { (slot as *const Slot).read_volatile() } as usize;
         match Stub::at(word) {
@@ -221,33 +258,9 @@ impl<'b> Checker<'b> {
         self.census
     }
 
-    /// I2, and what the records saved.
-    fn records(&self) -> Result<(), Violation> {
-        let mut before = 0;
-        for index in 0..self.len {
-            let (slot, saved) = self.record(index);
-            if index > 0 && slot <= before {
-                return Err(Violation::RecordOrder { index, slot, before });
-            }
-            // No bound below: a record of a frame that is gone may lie there after a move to a smaller stack. It is dead.
-            if slot >= self.bars.stack_hi() || !slot.is_multiple_of(SLOT_BYTES) {
-                return Err(Violation::OutsideStack { index, slot });
-            }
-            if saved == 0 || Stub::at(saved).is_some() {
-                return Err(Violation::NoReturnAddress { index, slot, saved });
-            }
-            before = slot;
-        }
-        Ok(())
-    }
-
     /// The stub in `slot`, which is that of the next record: is it the right one?
     fn standing(&mut self, slot: usize, stub: Stub) -> Result<(), Violation> {
-        let own_key = match stub.key() {
-            Key::Search => self.searched,
-            Key::Index(index) => !self.searched && usize::from(index) == self.next,
-        };
-        if !own_key || stub.class() != self.bars.class() {
+        if !is_own(self.bars, self.searched, self.next, stub) {
             return Err(Violation::ForeignStub { index: self.next, slot, stub: stub.pc() });
         }
         self.census.standing += 1;
@@ -256,17 +269,10 @@ impl<'b> Checker<'b> {
     }
 
     fn dead(&mut self) {
-        let slot = self.record(self.next).0;
+        let slot = record(self.bars, self.next).0;
         self.census.first_dead.get_or_insert((self.next, slot));
         self.census.dead += 1;
         self.next += 1;
-    }
-
-    /// Slot and saved return address.
-    fn record(&self, index: usize) -> (usize, usize) {
-        let below = layout::RECORD_0 + layout::STRIDE * index;
-        let word = |below| header::<Slot>(self.bars, below) as usize;
-        (word(below), word(below - SLOT_BYTES))
     }
 }
 
@@ -277,8 +283,46 @@ fn header<T>(bars: &StkbarSlice, below: usize) -> T {
     unsafe { ((bars.top() - below) as *const T).read_volatile() }
 }
 
+/// Slot and saved return address of record `index`.
+pub(crate) fn record(bars: &StkbarSlice, index: usize) -> (usize, usize) {
+    let below = layout::RECORD_0 + layout::STRIDE * index;
+    let word = |below| header::<Slot>(bars, below) as usize;
+    (word(below), word(below - SLOT_BYTES))
+}
+
+/// I2 for the first `len` records, and what they saved.
+pub(crate) fn records(bars: &StkbarSlice, len: usize) -> Result<(), Violation> {
+    (0..len).try_for_each(|index| one_record(bars, index))
+}
+
+/// I2 for record `index` and the one before, and what it saved.
+pub(crate) fn one_record(bars: &StkbarSlice, index: usize) -> Result<(), Violation> {
+    let (slot, saved) = record(bars, index);
+    let before = index.checked_sub(1).map_or(0, |before| record(bars, before).0);
+    if index > 0 && slot <= before {
+        return Err(Violation::RecordOrder { index, slot, before });
+    }
+    // No bound below: a record of a frame that is gone may lie there after a move to a smaller stack. It is dead.
+    if slot >= bars.stack_hi() || !slot.is_multiple_of(SLOT_BYTES) {
+        return Err(Violation::OutsideStack { index, slot });
+    }
+    if saved == 0 || Stub::at(saved).is_some() {
+        return Err(Violation::NoReturnAddress { index, slot, saved });
+    }
+    Ok(())
+}
+
+/// Is `stub` that of record `index`?
+pub(crate) fn is_own(bars: &StkbarSlice, searched: bool, index: usize, stub: Stub) -> bool {
+    let own_key = match stub.key() {
+        Key::Search => searched,
+        Key::Index(key) => !searched && usize::from(key) == index,
+    };
+    own_key && stub.class() == bars.class()
+}
+
 /// Position, length, and whether keys are searched.
-fn state(bars: &StkbarSlice) -> Result<(usize, usize, bool), Violation> {
+pub(crate) fn state(bars: &StkbarSlice) -> Result<(usize, usize, bool), Violation> {
     let half = |below| header::<u32>(bars, below) as usize;
     let (position, len) = (half(layout::POSITION), half(layout::LENGTH));
     let capacity: u64 = header(bars, layout::CAPACITY);

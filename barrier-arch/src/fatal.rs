@@ -1,11 +1,13 @@
-//! When the trampoline finds no record for the slot it was popped from.
+//! When an invariant is broken: the process must stop, with a dump of the list.
 //!
-//! Going on would mean to jump to an unknown address: the process must stop, with a dump of the list. Who
-//! can print registers itself here.
+//! * The trampoline finds no record for the slot it was popped from, in any build. Going on would mean to jump to an unknown address. Who
+//!   can print registers itself here.
+//! * An operation did not leave behind what it should have, in builds with debug assertions.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::arch;
+use crate::checker::Violation;
 use crate::stkbar::StkbarSlice;
 use crate::stub::Stub;
 
@@ -30,4 +32,13 @@ pub(crate) extern "C" fn lost(sp: usize, stub_pc: usize) -> ! {
         handler(sp, bars.as_ref());
     }
     arch::trap()
+}
+
+/// Says what is wrong with which barriers, by way of the panic handler, and stops the process.
+///
+/// A panic cannot leave an `extern "C"` function: it ends the process, wherever we are (`std`'s handler has printed by then). The rule
+/// that nothing here allocates or panics (I6) ends with the invariants.
+#[cold]
+pub(crate) extern "C" fn broken(violation: &Violation, bars: &StkbarSlice) -> ! {
+    panic!("fatal: {violation}; barriers {bars}")
 }

@@ -126,7 +126,7 @@
 //! | [`description`] | six architectures as data, on every host |
 //! | [`host`] | can return addresses be patched here at all? |
 //! | [`mod@reference`] | the trampoline's step in plain Rust, on any memory |
-//! | [`checker`] | verifies the rules below from outside, for tests and debug builds |
+//! | [`checker`] | verifies the rules below from outside; in builds with debug assertions every operation is checked when it is done |
 //! | [`fatal`] | who prints the list if a record is missing, before the process stops |
 //!
 //! # Without the other crates
@@ -181,6 +181,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod aftermath;
 pub mod arch;
 pub mod checker;
 pub mod description;

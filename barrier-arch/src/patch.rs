@@ -19,9 +19,12 @@
 //! * **I6** Nothing here allocates, locks or panics; all of it may run in a signal handler.
 //! * **I7** Fewer barriers are always sound: a refusal changes nothing, and the caller takes the next frame.
 //! * **I12** A task that ends leaves an empty array, and nothing is ever written to the slot of a dead frame.
+//!
+//! In builds with debug assertions each operation is looked at from outside when it is done (`aftermath.rs`).
 
 use core::sync::atomic::Ordering;
 
+use crate::aftermath::Watch;
 use crate::arch::{self, AtomicSlot, SLOT_BYTES, Slot};
 use crate::stkbar::{Stkbar, StkbarSlice};
 use crate::stub::{Stub, is_barrier};
@@ -146,9 +149,12 @@ unsafe fn replace(
         return Err(Refused::AlreadyInstalled(slot));
     }
     let patched = word_for(saved_lr_val, bars.stub(len).pc())?;
+    // SAFETY: the caller's promise; the slot is a word of this stack.
+    let watch = unsafe { Watch::begin(bars, slot) };
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
     word.store(patched as Slot, Ordering::Release);
+    watch.installed(slot, saved_lr_val);
     Ok(())
 }
 
@@ -164,6 +170,8 @@ unsafe fn replace(
 /// The stack is stopped with stack pointer `sp`.
 #[doc(alias = "gcRemoveStackBarriers")]
 pub unsafe fn remove(bars: &StkbarSlice, sp: usize) -> Removed {
+    // SAFETY: the caller's promise, passed on.
+    let watch = unsafe { Watch::begin(bars, sp) };
     let (position, len) = bars.state();
     let mut removed = Removed { hit: position.min(len), ..Removed::default() };
     for index in position..len {
@@ -175,6 +183,7 @@ pub unsafe fn remove(bars: &StkbarSlice, sp: usize) -> Removed {
         }
     }
     bars.set_state(0, 0);
+    watch.removed();
     removed
 }
 
@@ -188,9 +197,12 @@ pub unsafe fn remove(bars: &StkbarSlice, sp: usize) -> Removed {
 /// from.
 #[doc(alias = "gcSkipBarriers")]
 pub unsafe fn skip(bars: &StkbarSlice, sp: usize) -> usize {
+    // SAFETY: the caller's promise, passed on.
+    let watch = unsafe { Watch::begin(bars, sp) };
     let (position, len) = bars.state();
     let next = first_at_or_above(bars, position, len, sp);
     bars.set_state(next, len);
+    watch.skipped();
     next - position
 }
 
@@ -205,6 +217,8 @@ pub unsafe fn skip(bars: &StkbarSlice, sp: usize) -> usize {
 /// The stack is stopped with stack pointer `sp`, or runs this very call.
 #[doc(alias = "gcUnwindBarriers")]
 pub unsafe fn unwind(bars: &StkbarSlice, sp: usize, dst: usize) -> usize {
+    // SAFETY: the caller's promise, passed on.
+    let watch = unsafe { Watch::begin(bars, sp) };
     let (position, len) = bars.state();
     let next = first_at_or_above(bars, position, len, dst);
     for index in position..next {
@@ -212,6 +226,7 @@ pub unsafe fn unwind(bars: &StkbarSlice, sp: usize, dst: usize) -> usize {
         unsafe { restore(bars, index, sp) };
     }
     bars.set_state(next, len);
+    watch.unwound(dst);
     next - position
 }
 
@@ -221,7 +236,10 @@ pub unsafe fn unwind(bars: &StkbarSlice, sp: usize, dst: usize) -> usize {
 ///
 /// No frame of the stack will be returned from.
 pub unsafe fn purge(bars: &StkbarSlice) {
+    // SAFETY: nobody else changes the array; no slot will be looked at.
+    let watch = unsafe { Watch::begin(bars, bars.top()) };
     bars.set_state(0, 0);
+    watch.emptied();
 }
 
 /// Moves records and stubs along with a stack that was copied: `new` gets the records of `old`, at the same
@@ -237,6 +255,8 @@ pub unsafe fn purge(bars: &StkbarSlice) {
 /// to the same distance below the new `stack_hi`; nobody runs on or walks the new stack yet.
 #[doc(alias = "adjuststkbar")]
 pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> bool {
+    // SAFETY: the caller's promise, passed on.
+    let watch = unsafe { Watch::begin(old, sp) };
     let (position, len) = old.state();
     let authenticated = |record: Stkbar| record.return_pc() != record.saved_lr_val;
     if len > new.capacity() || (position..len).any(|i| authenticated(old.record(i))) {
@@ -255,6 +275,7 @@ pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> boo
         }
     }
     new.set_state(position, len);
+    watch.moved(new);
     true
 }
 
@@ -285,7 +306,12 @@ pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
     // SAFETY: a live return slot, by the caller's promise.
     let found = unsafe { barrier_over(slot.cast::<Slot>().read_volatile() as usize, slot as usize) };
     match found {
-        Some((bars, index, record)) => bars.set_record(index, Stkbar { saved_lr_val: pc, ..record }),
+        Some((bars, index, record)) => {
+            // SAFETY: the caller's promise: the slot is live, and nobody else changes the array.
+            let watch = unsafe { Watch::begin(&bars, slot as usize) };
+            bars.set_record(index, Stkbar { saved_lr_val: pc, ..record });
+            watch.redirected(index, slot as usize, pc);
+        }
         // SAFETY: as above.
         None => unsafe { slot.cast::<Slot>().write_volatile(pc as Slot) },
     }
@@ -335,5 +361,8 @@ fn first_at_or_above(bars: &StkbarSlice, position: usize, len: usize, sp: usize)
 /// Runs on the barrier's own stack; its frame is being left, and somebody puts the return address back.
 #[cfg(feature = "unwind")]
 pub(crate) unsafe fn mark_hit(bars: &StkbarSlice, index: usize) {
+    // SAFETY: the caller's promise; no slot will be looked at.
+    let watch = unsafe { Watch::begin(bars, bars.top()) };
     bars.set_state(index + 1, bars.len());
+    watch.crossed(index);
 }

@@ -31,6 +31,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::aftermath;
 use crate::arch::{self, AtomicSlot, SLOT_BYTES, Slot};
 use crate::size_class::SizeClass;
 use crate::spacing::Spacing;
@@ -114,6 +115,7 @@ impl StkbarSlice {
             .store(spacing.capacity(class) as u64 | searched, Ordering::Relaxed);
         bars.set_state(0, 0);
         bars.word(below_top::COOKIE).store((bars.top() ^ MAGIC) as Slot, Ordering::Release);
+        aftermath::stolen(&bars);
         bars
     }
 

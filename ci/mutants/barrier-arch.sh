@@ -85,11 +85,11 @@ mutant dead-slot-written $mechanism barrier-arch patch unwinding_leaves_dead_slo
 END
 
 mutant purge-does-nothing $mechanism barrier-arch patch purging <<'END'
-pub unsafe fn purge(bars: &StkbarSlice) {
+    let watch = unsafe { Watch::begin(bars, bars.top()) };
     bars.set_state(0, 0);
+    watch.emptied();
 ====
-pub unsafe fn purge(bars: &StkbarSlice) {
-    let _ = bars;
+    let _ = unsafe { Watch::begin(bars, bars.top()) };
 END
 
 mutant move-keeps-old-stubs $mechanism barrier-arch patch barriers_move_with_their_stack <<'END'
@@ -105,10 +105,12 @@ mutant move-forgets-hits $mechanism barrier-arch patch barriers_move_with_their_
 END
 
 mutant set-caller-pc-past-the-barrier $mechanism barrier-arch go_caller_pc "" <<'END'
-        Some((bars, index, record)) => bars.set_record(index, Stkbar { saved_lr_val: pc, ..record }),
+            bars.set_record(index, Stkbar { saved_lr_val: pc, ..record });
+            watch.redirected(index, slot as usize, pc);
 ====
-        // SAFETY: as below.
-        Some(_) => unsafe { slot.write_volatile(pc) },
+            let _ = (index, record, watch);
+            // SAFETY: as below.
+            unsafe { slot.write_volatile(pc) };
 END
 
 mutant exception-does-not-hit barrier-arch/src/personality.rs barrier-arch unwinding from_any_depth <<'END'

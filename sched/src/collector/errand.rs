@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use gc_mark::checker;
 use gc_mark::write_barrier::shade;
 use gc_mark::{Object, Phase, Ran, Scan, ScanError, ScanReport, Scanner, Stopped};
 use unwind_walk::FramePointers;
@@ -144,6 +145,9 @@ pub(crate) fn remove_barriers<L: Language>(task: &Task<L>) -> usize {
     let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
     stopped.map_or(0, |stack| {
         let removed = stack.remove_barriers();
+        if cfg!(debug_assertions) {
+            checker::check_empty(&FramePointers, &stack).unwrap_or_else(|broken| fatal::die(task, &broken));
+        }
         removed.restored + removed.dead
     })
 }
