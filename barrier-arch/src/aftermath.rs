@@ -43,7 +43,7 @@ impl<'b> Watch<'b> {
     ///
     /// # Safety
     ///
-    /// Nobody else changes this array until the operation is over, and the stack is readable from `sp` to its top.
+    /// Nobody else changes this array until the operation is over. Slots at or above `sp` that the operation is about are readable.
     pub(crate) unsafe fn begin(bars: &'b StkbarSlice, sp: usize) -> Watch<'b> {
         let seen = if cfg!(debug_assertions) { checker::state(bars) } else { Ok((0, 0, false)) };
         let (position, len, searched) = seen.unwrap_or_else(|violation| fatal::broken(&violation, bars));
@@ -146,9 +146,14 @@ impl<'b> Watch<'b> {
             return Err(Violation::WrongRecord { index, slot, saved });
         }
         let (Some(old), Some(word)) = (self.word(old_slot), copy.word(slot)) else { return Ok(()) };
+        // A record that was hit, or is dead: its slot is a younger frame's word by now, and may have been adjusted in the copy.
         let standing = index >= self.position && self.stands(index);
         let due = if standing { copy.bars.stub(index).pc() } else { old };
-        if word == due { Ok(()) } else { Err(Violation::WrongCopy { index, slot, word, due }) }
+        if standing == copy.stands(index) {
+            Ok(())
+        } else {
+            Err(Violation::WrongCopy { index, slot, word, due })
+        }
     }
 
     fn check_redirected(&self, index: usize, slot: usize, pc: usize) -> Result<(), Violation> {

@@ -149,8 +149,8 @@ unsafe fn replace(
         return Err(Refused::AlreadyInstalled(slot));
     }
     let patched = word_for(saved_lr_val, bars.stub(len).pc())?;
-    // SAFETY: the caller's promise; the slot is a word of this stack.
-    let watch = unsafe { Watch::begin(bars, slot) };
+    // SAFETY: the caller's promise; only this slot will be looked at.
+    let watch = unsafe { Watch::begin(bars, bars.base()) };
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
     word.store(patched as Slot, Ordering::Release);
@@ -307,8 +307,8 @@ pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
     let found = unsafe { barrier_over(slot.cast::<Slot>().read_volatile() as usize, slot as usize) };
     match found {
         Some((bars, index, record)) => {
-            // SAFETY: the caller's promise: the slot is live, and nobody else changes the array.
-            let watch = unsafe { Watch::begin(&bars, slot as usize) };
+            // SAFETY: the caller's promise: nobody else changes the array; only this slot, which is live, will be looked at.
+            let watch = unsafe { Watch::begin(&bars, bars.base()) };
             bars.set_record(index, Stkbar { saved_lr_val: pc, ..record });
             watch.redirected(index, slot as usize, pc);
         }
