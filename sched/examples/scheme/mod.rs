@@ -39,6 +39,7 @@ mod literal;
 pub mod machine;
 pub mod numbers;
 pub mod object;
+mod prelude;
 pub mod primitives;
 mod quasiquote;
 mod reader;

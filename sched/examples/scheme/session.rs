@@ -7,16 +7,15 @@ use std::sync::Arc;
 use gc_mark::Phases;
 use gc_mark::heap::{HeapConfig, HeapError};
 
+use super::core::Program;
 use super::codegen::{CompileError, Compiler};
 use super::expand::expand;
 use super::language::{Scheme, Sink};
 use super::machine::Heap;
 use super::object::SchemeModel;
+use super::prelude;
 use super::primitives::{self, Primitive};
 use super::syntax_error::SyntaxError;
-
-/// The library, in Scheme.
-const PRELUDE: &str = include_str!("prelude.scm");
 
 /// How a program is built.
 pub struct Options {
@@ -77,9 +76,24 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     let mut all = primitives::all();
     all.extend(options.primitives);
     let mut compiler = Compiler::new(heap, all, phases.write_barrier_flag().cast())?;
-    let known: HashSet<String> = compiler.global_names();
-    compiler.add_prelude(&expand("prelude.scm", PRELUDE, &known)?)?;
+    compiler.add_prelude(&expand_prelude(&compiler.global_names())?)?;
     let known = compiler.global_names();
     compiler.add_program(&expand(file, source, &known)?)?;
     Ok(Scheme::new(compiler.finish()?, options.heap_limit, options.gc_stress, options.output, phases))
+}
+
+/// Expands the library. What one part defines is known to the others.
+///
+/// # Errors
+///
+/// The first fault of its text.
+pub fn expand_prelude(primitives: &HashSet<String>) -> Result<Vec<Program>, SyntaxError> {
+    let mut programs = Vec::new();
+    for (file, text) in prelude::PARTS {
+        let others = prelude::PARTS.iter().filter(|(other, _)| other != file);
+        let names = others.flat_map(|(_, text)| prelude::defined(text)).map(str::to_owned);
+        let known = primitives.iter().cloned().chain(names).collect();
+        programs.push(expand(file, text, &known)?);
+    }
+    Ok(programs)
 }

@@ -91,16 +91,19 @@ impl FunctionCompiler<'_, '_> {
 
     /// A procedure whose code is known and which takes `count` arguments.
     fn known_callee(&mut self, callee: &Expr, count: usize, span: Span) -> Emitted<Option<Callee>> {
-        let lambda = match &callee.kind {
-            ExprKind::Local(var) => self.unit.scope.known(*var).cloned(),
+        let (lambda, known) = match &callee.kind {
+            ExprKind::Local(var) => (self.unit.scope.known(*var).cloned(), None),
             ExprKind::Global(name) => match self.unit.binding(name)? {
-                Binding::Known { lambda, .. } => Some(self.unit.known_lambda(lambda)),
-                _ => None,
+                Binding::Known { lambda, .. } => (Some(self.unit.known_lambda(lambda)), Some(lambda)),
+                _ => (None, None),
             },
-            _ => None,
+            _ => (None, None),
         };
         let Some(lambda) = lambda.filter(|lambda| arity_of(lambda).takes(count)) else { return Ok(None) };
-        let code = self.unit.code_of(&lambda, span)?;
+        let code = match known {
+            Some(number) => self.unit.known_code(number)?,
+            None => self.unit.code_of(&lambda, span)?,
+        };
         // Checks that a global is defined already; its closure captures nothing and is not looked at.
         let closure = match &callee.kind {
             ExprKind::Global(_) => {

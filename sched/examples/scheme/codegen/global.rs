@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::error::CompileError;
-use super::unit::Compiler;
+use super::unit::{Compiler, Known};
+use cranelift_module::FuncId;
+
 use crate::scheme::core::{ExprKind, Lambda};
 use crate::scheme::globals::Cell;
 use crate::scheme::object::ObjectRef;
@@ -37,13 +39,14 @@ impl Compiler {
     /// A new cell for a global that the program defines: a library procedure of the same name stays as it is for
     /// the library.
     pub(super) fn bind(&mut self, name: &Rc<str>) -> Result<(), CompileError> {
-        let former = self.bindings.get(name).copied();
+        let former = if self.bindings.contains_key(name) { Some(self.binding(name)?) } else { None };
         let value = former.map_or(Ok(Value::UNBOUND), |binding| self.present_value(binding))?;
         let cell = self.globals.add(name, value);
         let binding = match (former, self.scope.known_global(name)) {
             (Some(_), _) => Binding::Bound(cell),
-            (None, Some(lambda)) => {
-                self.known.push(Rc::clone(lambda));
+            (None, Some((lambda, span))) => {
+                let (lambda, span, origin) = (Rc::clone(lambda), *span, self.origin());
+                self.known.push(Known { lambda, span, origin, is_defined: false });
                 Binding::Known { cell, lambda: self.known.len() - 1, always_bound: self.is_prelude }
             }
             (None, None) => Binding::Variable(cell),
@@ -85,25 +88,42 @@ impl Compiler {
         self.bindings.keys().map(|name| name.to_string()).collect()
     }
 
-    /// Defines a library procedure without running anything.
-    pub(super) fn define_early(&mut self, form: &ExprKind) -> Result<bool, CompileError> {
-        let ExprKind::DefineGlobal(name, init) = form else { return Ok(false) };
-        let (ExprKind::Lambda(lambda), Some(Binding::Known { cell, always_bound: true, .. })) =
-            (&init.kind, self.bindings.get(name).copied())
-        else {
-            return Ok(false);
-        };
-        let closure = self.constant_closure(lambda, init.span)?;
-        self.globals.initialise(cell, closure.value());
-        Ok(true)
+    /// Is this the definition of a library procedure? Nothing has to run for it.
+    pub(super) fn is_defined_early(&self, form: &ExprKind) -> bool {
+        let ExprKind::DefineGlobal(name, init) = form else { return false };
+        let always_bound = matches!(self.bindings.get(name), Some(Binding::Known { always_bound: true, .. }));
+        always_bound && matches!(init.kind, ExprKind::Lambda(_))
     }
 
-    /// The binding of a global name; a new, unbound one if nobody has spoken of it.
+    /// The binding of a global name; a new, unbound one if nobody has spoken of it. A library procedure that is
+    /// mentioned for the first time is compiled now.
     pub(super) fn binding(&mut self, name: &Rc<str>) -> Result<Binding, CompileError> {
         if !self.bindings.contains_key(name) {
             self.bind(name)?;
         }
-        Ok(self.bindings[name])
+        let binding = self.bindings[name];
+        if let Binding::Known { cell, lambda, always_bound: true } = binding {
+            self.define_known(lambda, cell)?;
+        }
+        Ok(binding)
+    }
+
+    fn define_known(&mut self, number: usize, cell: Cell) -> Result<(), CompileError> {
+        let known = &mut self.known[number];
+        if std::mem::replace(&mut known.is_defined, true) {
+            return Ok(());
+        }
+        let (lambda, span, origin) = (Rc::clone(&known.lambda), known.span, known.origin.clone());
+        let closure = self.within(origin, |unit| unit.constant_closure(&lambda, span))?;
+        self.globals.initialise(cell, closure.value());
+        Ok(())
+    }
+
+    /// The code of a [`Binding::Known`].
+    pub(super) fn known_code(&mut self, number: usize) -> Result<FuncId, CompileError> {
+        let Known { lambda, span, origin, .. } = &self.known[number];
+        let (lambda, span, origin) = (Rc::clone(lambda), *span, origin.clone());
+        self.within(origin, |unit| unit.code_of(&lambda, span))
     }
 
     /// The primitive of that name, whatever the program has bound the name to.
@@ -113,6 +133,6 @@ impl Compiler {
 
     /// The lambda of a [`Binding::Known`].
     pub(super) fn known_lambda(&self, number: usize) -> Rc<Lambda> {
-        Rc::clone(&self.known[number])
+        Rc::clone(&self.known[number].lambda)
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::scheme::core::{Expr, ExprKind, Lambda, Program, Var};
+use crate::scheme::core::{Expr, ExprKind, Lambda, Program, Span, Var};
 
 /// The identity of a lambda: where its node is.
 pub type LambdaKey = *const Lambda;
@@ -22,7 +22,7 @@ pub struct Scope {
     early: HashSet<Var>,
     known: HashMap<Var, Rc<Lambda>>,
     closed: HashSet<Var>,
-    known_globals: HashMap<Rc<str>, Rc<Lambda>>,
+    known_globals: HashMap<Rc<str>, (Rc<Lambda>, Span)>,
 }
 
 impl Scope {
@@ -65,8 +65,8 @@ impl Scope {
         self.known.get(&var).filter(|_| self.closed.contains(&var))
     }
 
-    /// The lambda that a global is from its definition on.
-    pub fn known_global(&self, name: &str) -> Option<&Rc<Lambda>> {
+    /// The lambda that a global is from its definition on, and its place.
+    pub fn known_global(&self, name: &str) -> Option<&(Rc<Lambda>, Span)> {
         self.known_globals.get(name)
     }
 
@@ -153,7 +153,7 @@ impl Scope {
                 && let ExprKind::Lambda(lambda) = &init.kind
                 && stores[name] == 1
             {
-                self.known_globals.insert(Rc::clone(name), Rc::clone(lambda));
+                self.known_globals.insert(Rc::clone(name), (Rc::clone(lambda), init.span));
             }
         }
     }
@@ -186,7 +186,7 @@ fn children(e: &Expr) -> Box<dyn Iterator<Item = &Expr> + '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::core::{Datum, Span, VarInfo};
+    use crate::scheme::core::{Datum, VarInfo};
 
     fn e(kind: ExprKind) -> Expr {
         Expr { span: Span::default(), kind }

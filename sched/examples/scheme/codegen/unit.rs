@@ -34,15 +34,16 @@ pub struct Compiler {
     pub(super) bindings: HashMap<Rc<str>, Binding>,
     pub(super) primitives: Vec<(Primitive, FuncId)>,
     pub(super) helpers: HashMap<Helper, FuncId>,
-    pub(super) scope: Scope,
+    /// What `scope`, `file`, `var_names` and `is_prelude` describe is the program whose code is emitted at the moment.
+    pub(super) scope: Rc<Scope>,
     pub(super) file: Rc<str>,
-    pub(super) var_names: Vec<Rc<str>>,
+    pub(super) var_names: Rc<[Rc<str>]>,
     pub(super) barrier_flag: usize,
     pub(super) is_prelude: bool,
-    queue: Vec<(Rc<Lambda>, FuncId, Span)>,
+    queue: Vec<Pending>,
     /// Keeps every lambda alive: keys are addresses.
     code: HashMap<LambdaKey, (Rc<Lambda>, FuncId)>,
-    pub(super) known: Vec<Rc<Lambda>>,
+    pub(super) known: Vec<Known>,
     closures: HashMap<LambdaKey, ObjectRef>,
     /// Closures that wait for the address of their code.
     unpatched: Vec<(ObjectRef, FuncId)>,
@@ -50,6 +51,32 @@ pub struct Compiler {
     functions: Vec<(FuncId, PendingFunction)>,
     thunks: Vec<FuncId>,
     glue: Option<Glue>,
+}
+
+/// A program as far as code emission has to know it.
+#[derive(Clone)]
+pub(super) struct Origin {
+    scope: Rc<Scope>,
+    file: Rc<str>,
+    var_names: Rc<[Rc<str>]>,
+    is_prelude: bool,
+}
+
+/// Code that is still to be emitted.
+struct Pending {
+    lambda: Rc<Lambda>,
+    id: FuncId,
+    span: Span,
+    origin: Origin,
+}
+
+/// A global that is one procedure for ever.
+pub(super) struct Known {
+    pub(super) lambda: Rc<Lambda>,
+    pub(super) span: Span,
+    pub(super) origin: Origin,
+    /// Has its cell got its closure? Those of the library get theirs when they are first mentioned.
+    pub(super) is_defined: bool,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -110,9 +137,9 @@ impl Compiler {
                 .collect(),
             primitives: imported,
             helpers,
-            scope: Scope::default(),
+            scope: Rc::default(),
             file: "".into(),
-            var_names: Vec::new(),
+            var_names: Rc::from([]),
             barrier_flag: barrier_flag as usize,
             is_prelude: false,
             queue: Vec::new(),
@@ -129,15 +156,20 @@ impl Compiler {
         Ok(compiler)
     }
 
-    /// Compiles the library: its procedures are bound before anything runs, and are kept apart from user programs that
-    /// define the same names.
+    /// Takes in the library: its procedures are bound before anything runs, compiled when a program first
+    /// mentions them, and kept apart from user programs that define the same names.
     ///
     /// # Errors
     ///
     /// [`CompileError`] says what and where.
-    pub fn add_prelude(&mut self, program: &Program) -> Result<(), CompileError> {
+    pub fn add_prelude(&mut self, parts: &[Program]) -> Result<(), CompileError> {
         self.is_prelude = true;
-        self.add(program)
+        let origins: Vec<Origin> = parts.iter().map(|part| self.bind_globals(part)).collect::<Result<_, _>>()?;
+        for (part, origin) in parts.iter().zip(origins) {
+            self.turn_to(origin);
+            self.add_forms(part)?;
+        }
+        Ok(())
     }
 
     /// Compiles a program, to be run after those before.
@@ -147,18 +179,24 @@ impl Compiler {
     /// [`CompileError`] says what and where.
     pub fn add_program(&mut self, program: &Program) -> Result<(), CompileError> {
         self.is_prelude = false;
-        self.add(program)
+        self.bind_globals(program)?;
+        self.add_forms(program)
     }
 
-    fn add(&mut self, program: &Program) -> Result<(), CompileError> {
+    /// Turns to a program, and gives its globals their cells.
+    fn bind_globals(&mut self, program: &Program) -> Result<Origin, CompileError> {
         self.file = Rc::clone(&program.file);
-        self.scope = Scope::of(program);
+        self.scope = Rc::new(Scope::of(program));
         self.var_names = program.vars.iter().map(|v| Rc::clone(&v.name)).collect();
         for name in &program.assigned_globals {
             self.bind(name)?;
         }
+        Ok(self.origin())
+    }
+
+    fn add_forms(&mut self, program: &Program) -> Result<(), CompileError> {
         for form in &program.forms {
-            if !self.define_early(&form.kind)? {
+            if !self.is_defined_early(&form.kind) {
                 let thunk = FunctionCompiler::thunk(self, form)?;
                 self.thunks.push(thunk);
             }
@@ -167,10 +205,41 @@ impl Compiler {
     }
 
     fn drain(&mut self) -> Result<(), CompileError> {
-        while let Some((lambda, id, span)) = self.queue.pop() {
+        let origin = self.origin();
+        while let Some(Pending { lambda, id, span, origin }) = self.queue.pop() {
+            self.turn_to(origin);
             FunctionCompiler::lambda(self, &lambda, id, span)?;
         }
+        self.turn_to(origin);
         Ok(())
+    }
+
+    /// The program whose code is emitted at the moment.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            scope: Rc::clone(&self.scope),
+            file: Rc::clone(&self.file),
+            var_names: Rc::clone(&self.var_names),
+            is_prelude: self.is_prelude,
+        }
+    }
+
+    fn turn_to(&mut self, origin: Origin) {
+        Origin {
+            scope: self.scope,
+            file: self.file,
+            var_names: self.var_names,
+            is_prelude: self.is_prelude,
+        } = origin;
+    }
+
+    /// Runs `f` as if the program of `origin` were being compiled.
+    pub(super) fn within<T>(&mut self, origin: Origin, f: impl FnOnce(&mut Self) -> T) -> T {
+        let current = self.origin();
+        self.turn_to(origin);
+        let result = f(self);
+        self.turn_to(current);
+        result
     }
 
     /// The code of `lambda`, to be emitted later.
@@ -183,7 +252,7 @@ impl Compiler {
         }
         let id = self.declare()?;
         self.code.insert(Rc::as_ptr(lambda), (Rc::clone(lambda), id));
-        self.queue.push((Rc::clone(lambda), id, span));
+        self.queue.push(Pending { lambda: Rc::clone(lambda), id, span, origin: self.origin() });
         Ok(id)
     }
 

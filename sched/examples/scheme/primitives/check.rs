@@ -39,6 +39,42 @@ pub fn object(
     ObjectRef::of(value, kind).ok_or_else(|| wrong(procedure, position, expected, value))
 }
 
+/// The length of a list.
+///
+/// # Errors
+///
+/// [`Fault::WrongType`] for what is not a list, circular ones included.
+pub fn list_length(procedure: &'static str, position: usize, list: Value) -> Result<usize, Fault> {
+    proper_length(list).ok_or_else(|| wrong(procedure, position, "a list", list))
+}
+
+/// The length of `list`, if it is one. The hare goes two steps where the tortoise goes one; in a circular list they meet.
+pub fn proper_length(list: Value) -> Option<usize> {
+    let (mut hare, mut tortoise, mut length) = (list, list, 0);
+    while let Some(pair) = ObjectRef::of(hare, Kind::Pair) {
+        hare = pair.field(2);
+        length += 1;
+        if length % 2 == 0 {
+            tortoise = ObjectRef::of(tortoise, Kind::Pair)?.field(2);
+            if hare == tortoise {
+                return None;
+            }
+        }
+    }
+    (hare == Value::NIL).then_some(length)
+}
+
+/// The elements of what is known to be a list. Nothing may be allocated between two of them by somebody who has not
+/// rooted the list.
+pub fn elements(list: Value) -> impl Iterator<Item = Value> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        let pair = ObjectRef::of(rest, Kind::Pair)?;
+        rest = pair.field(2);
+        Some(pair.field(1))
+    })
+}
+
 /// A count, an index: an exact integer that is not negative.
 pub fn index(procedure: &'static str, position: usize, value: Value) -> Result<usize, Fault> {
     value.as_index().ok_or_else(|| wrong(procedure, position, "a non-negative exact integer", value))

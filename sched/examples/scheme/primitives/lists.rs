@@ -5,7 +5,7 @@ use crate::scheme::object::Kind;
 use crate::scheme::runtime::arguments::Arguments;
 use crate::scheme::value::Value;
 
-use super::check::object;
+use super::check::{list_length, object, proper_length};
 use super::{Outcome, Primitive};
 
 /// The primitives of this file.
@@ -17,6 +17,8 @@ pub fn table() -> Vec<Primitive> {
         Primitive::two("set-car!", |machine, pair, value| set(machine, "set-car!", pair, 1, value)),
         Primitive::two("set-cdr!", |machine, pair, value| set(machine, "set-cdr!", pair, 2, value)),
         Primitive::many("list", 0, list),
+        Primitive::one("length", |_, list| Ok(Value::index(list_length("length", 1, list)?))),
+        Primitive::one("list?", |_, v| Ok(Value::boolean(proper_length(v).is_some()))),
     ]
 }
 

@@ -13,14 +13,18 @@ pub mod check;
 pub mod control;
 pub mod equality;
 pub mod exact;
+pub mod hashing;
 pub mod inexact;
 pub mod integers;
 pub mod lists;
 pub mod numerals;
 pub mod output;
 pub mod predicates;
+pub mod random;
+pub mod string_order;
 pub mod strings;
 pub mod symbols;
+pub mod tables;
 pub mod vectors;
 pub mod write;
 
@@ -88,6 +92,7 @@ fixed!(none, shim0, 0,);
 fixed!(one, shim1, 1, a);
 fixed!(two, shim2, 2, a b);
 fixed!(three, shim3, 3, a b c);
+fixed!(four, shim4, 4, a b c d);
 
 extern "C" fn shim_many<F: Fn(&Machine<'_>, &Arguments<'_>) -> Outcome + Copy>(
     task: *const Task,
@@ -141,6 +146,10 @@ pub fn all() -> Vec<Primitive> {
         bytevectors::table(),
         characters::table(),
         strings::table(),
+        string_order::table(),
+        hashing::table(),
+        tables::table(),
+        random::table(),
         symbols::table(),
         vectors::table(),
         output::table(),

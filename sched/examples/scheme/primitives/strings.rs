@@ -6,6 +6,7 @@ use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::runtime::arguments::Arguments;
 use crate::scheme::value::Value;
 
+use super::characters::folded;
 use super::check::{self, character, object, range};
 use super::{Outcome, Primitive};
 
@@ -13,10 +14,7 @@ use super::{Outcome, Primitive};
 pub fn table() -> Vec<Primitive> {
     vec![
         Primitive::many("make-string", 1, make),
-        Primitive::many("string", 0, |machine, all| {
-            let codes = characters_of("string", all.iter())?;
-            machine.string(codes.into_iter())
-        }),
+        Primitive::many("string", 0, string),
         Primitive::one("string-length", |_, s| {
             Ok(Value::index(object("string-length", 1, s, Kind::String)?.header().length()))
         }),
@@ -25,18 +23,26 @@ pub fn table() -> Vec<Primitive> {
         Primitive::many("string-append", 0, append),
         Primitive::many("substring", 2, |machine, all| copy(machine, "substring", all)),
         Primitive::many("string-copy", 1, |machine, all| copy(machine, "string-copy", all)),
-        Primitive::many("string=?", 1, |_, all| ordered("string=?", all, |a, b| a == b)),
-        Primitive::many("string<?", 1, |_, all| ordered("string<?", all, |a, b| a < b)),
+        Primitive::many("string-copy!", 3, copy_into),
         Primitive::many("string->list", 1, to_list),
         Primitive::one("list->string", from_list),
         Primitive::many("string-fill!", 2, fill),
+        Primitive::one("string-upcase", |m, s| converted(m, "string-upcase", s, |text| text.to_uppercase())),
+        Primitive::one("string-downcase", |m, s| converted(m, "string-downcase", s, |text| text.to_lowercase())),
+        Primitive::one("string-foldcase", |m, s| converted(m, "string-foldcase", s, without_case)),
+        Primitive::three("string-search-forward", search_forward),
     ]
+}
+
+/// The characters of a string as they are now. The reference must be given up before the next primitive runs.
+pub fn codes_of(string: ObjectRef) -> &'static [u32] {
+    // SAFETY: a string has that many characters, and is alive: its value is with the caller.
+    unsafe { std::slice::from_raw_parts(string.data::<u32>(), string.header().length()) }
 }
 
 /// The characters of a string, each as it is now.
 pub fn codes(string: ObjectRef) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator {
-    // SAFETY: a string has that many characters, and is alive: its value is with the caller.
-    (0..string.header().length()).map(move |i| unsafe { string.data::<u32>().add(i).read() })
+    codes_of(string).iter().copied()
 }
 
 /// The string as Rust has it.
@@ -46,7 +52,7 @@ pub fn text(string: ObjectRef) -> String {
 
 /// Do two strings, or bignums, of one length have the same codes?
 pub fn same_codes(a: ObjectRef, b: ObjectRef) -> bool {
-    codes(a).eq(codes(b))
+    codes_of(a) == codes_of(b)
 }
 
 fn characters_of(name: &'static str, values: impl Iterator<Item = Value>) -> Result<Vec<u32>, Fault> {
@@ -80,7 +86,7 @@ fn string_set(_: &Machine<'_>, string: Value, index: Value, c: Value) -> Outcome
 fn append(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     let mut joined = Vec::new();
     for (i, value) in all.iter().enumerate() {
-        joined.extend(codes(object("string-append", i + 1, value, Kind::String)?));
+        joined.extend_from_slice(codes_of(object("string-append", i + 1, value, Kind::String)?));
     }
     machine.string(joined.into_iter())
 }
@@ -90,7 +96,7 @@ fn part(name: &'static str, all: &Arguments<'_>) -> Result<Vec<u32>, Fault> {
     all.at_most(name, 3)?;
     let string = object(name, 1, all.get(0).unwrap_or(Value::NIL), Kind::String)?;
     let range = range(name, string.header().length(), all.get(1), all.get(2))?;
-    Ok(codes(string).skip(range.start).take(range.len()).collect())
+    Ok(codes_of(string)[range].to_vec())
 }
 
 fn copy(machine: &Machine<'_>, name: &'static str, all: &Arguments<'_>) -> Outcome {
@@ -98,12 +104,50 @@ fn copy(machine: &Machine<'_>, name: &'static str, all: &Arguments<'_>) -> Outco
     machine.string(part.into_iter())
 }
 
-fn ordered(name: &'static str, all: &Arguments<'_>, holds: fn(&[u32], &[u32]) -> bool) -> Outcome {
-    let mut strings = Vec::new();
-    for (i, value) in all.iter().enumerate() {
-        strings.push(codes(object(name, i + 1, value, Kind::String)?).collect::<Vec<u32>>());
+/// Writes `new` from character `at` on. The caller has checked that it fits.
+fn overwrite(string: ObjectRef, at: usize, new: &[u32]) {
+    assert!(at + new.len() <= string.header().length());
+    // SAFETY: inside of the string, by the assertion.
+    unsafe { string.data::<u32>().add(at).copy_from(new.as_ptr(), new.len()) };
+}
+
+fn copy_into(_: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
+    let name = "string-copy!";
+    let to = object(name, 1, all.get(0).unwrap_or(Value::NIL), Kind::String)?;
+    let (from, range) = super::bytevectors::part(name, all, Kind::String, 2)?;
+    let at = check::room(name, all.get(1), to.header().length(), range.len())?;
+    // A copy, since both may be one string.
+    overwrite(to, at, &codes_of(from)[range].to_vec());
+    Ok(Value::UNSPECIFIED)
+}
+
+/// Characters, or by the custom of some collections anything, as `display` shows it.
+fn string(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
+    if all.iter().all(|value| value.as_char().is_some()) {
+        let codes = characters_of("string", all.iter())?;
+        return machine.string(codes.into_iter());
     }
-    Ok(Value::boolean(strings.windows(2).all(|pair| holds(&pair[0], &pair[1]))))
+    let parts: Vec<String> = all.iter().map(super::write::displayed).collect();
+    machine.string_from(&parts.concat())
+}
+
+fn converted(machine: &Machine<'_>, name: &'static str, string: Value, f: fn(&str) -> String) -> Outcome {
+    machine.string_from(&f(&text(object(name, 1, string, Kind::String)?)))
+}
+
+/// Without case: what compares equal after this is equal but for its case.
+pub fn without_case(text: &str) -> String {
+    text.chars().map(folded).collect()
+}
+
+/// The index of the first occurrence of `pattern` from `start` on, or `#f`.
+fn search_forward(_: &Machine<'_>, pattern: Value, string: Value, start: Value) -> Outcome {
+    let name = "string-search-forward";
+    let pattern = codes_of(object(name, 1, pattern, Kind::String)?);
+    let string = codes_of(object(name, 2, string, Kind::String)?);
+    let start = range(name, string.len(), Some(start), None)?.start;
+    let found = (start..=string.len()).find(|at| string[*at..].starts_with(pattern));
+    Ok(found.map_or(Value::FALSE, Value::index))
 }
 
 fn to_list(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
@@ -113,15 +157,8 @@ fn to_list(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
 }
 
 fn from_list(machine: &Machine<'_>, list: Value) -> Outcome {
-    let mut codes = Vec::new();
-    let mut rest = list;
-    while let Some(pair) = ObjectRef::of(rest, Kind::Pair) {
-        codes.push(u32::from(character("list->string", codes.len() + 1, pair.field(1))?));
-        rest = pair.field(2);
-    }
-    if rest != Value::NIL {
-        return Err(check::wrong("list->string", 1, "a list", list));
-    }
+    check::list_length("list->string", 1, list)?;
+    let codes = characters_of("list->string", check::elements(list))?;
     machine.string(codes.into_iter())
 }
 
@@ -129,9 +166,7 @@ fn fill(_: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     all.at_most("string-fill!", 4)?;
     let string = object("string-fill!", 1, all.get(0).unwrap_or(Value::NIL), Kind::String)?;
     let c = character("string-fill!", 2, all.get(1).unwrap_or(Value::NIL))?;
-    for i in range("string-fill!", string.header().length(), all.get(2), all.get(3))? {
-        // SAFETY: inside of the string.
-        unsafe { string.data::<u32>().add(i).write(u32::from(c)) };
-    }
+    let range = range("string-fill!", string.header().length(), all.get(2), all.get(3))?;
+    overwrite(string, range.start, &vec![u32::from(c); range.len()]);
     Ok(Value::UNSPECIFIED)
 }

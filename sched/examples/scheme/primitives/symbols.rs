@@ -1,7 +1,10 @@
 //! Symbols.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::scheme::machine::Machine;
 use crate::scheme::object::{Kind, ObjectRef};
+use crate::scheme::runtime::arguments::Arguments;
 use crate::scheme::value::Value;
 
 use super::check::object;
@@ -10,7 +13,12 @@ use super::{Outcome, Primitive};
 
 /// The primitives of this file.
 pub fn table() -> Vec<Primitive> {
-    vec![Primitive::one("symbol->string", to_string), Primitive::one("string->symbol", from_string)]
+    vec![
+        Primitive::one("symbol->string", to_string),
+        Primitive::one("string->symbol", from_string),
+        Primitive::one("intern", from_string),
+        Primitive::many("gensym", 0, generate),
+    ]
 }
 
 /// The name of a symbol. The bytes live as long as the program: symbols are never freed.
@@ -23,6 +31,15 @@ pub fn name(symbol: ObjectRef) -> &'static str {
 
 fn to_string(machine: &Machine<'_>, symbol: Value) -> Outcome {
     machine.string_from(name(object("symbol->string", 1, symbol, Kind::Symbol)?))
+}
+
+static GENERATED: AtomicUsize = AtomicUsize::new(1);
+
+/// A symbol that no program has written so far; the argument, if any, starts its name.
+fn generate(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
+    all.at_most("gensym", 1)?;
+    let hint = all.get(0).map_or_else(|| " g".to_owned(), super::write::displayed);
+    machine.symbol(&format!("{hint}{}", GENERATED.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn from_string(machine: &Machine<'_>, string: Value) -> Outcome {
