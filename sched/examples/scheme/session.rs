@@ -7,8 +7,8 @@ use std::sync::Arc;
 use gc_mark::Phases;
 use gc_mark::heap::{HeapConfig, HeapError};
 
-use super::core::Program;
 use super::codegen::{CompileError, Compiler};
+use super::core::Program;
 use super::expand::expand;
 use super::language::{Scheme, Sink};
 use super::machine::Heap;

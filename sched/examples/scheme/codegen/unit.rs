@@ -164,7 +164,8 @@ impl Compiler {
     /// [`CompileError`] says what and where.
     pub fn add_prelude(&mut self, parts: &[Program]) -> Result<(), CompileError> {
         self.is_prelude = true;
-        let origins: Vec<Origin> = parts.iter().map(|part| self.bind_globals(part)).collect::<Result<_, _>>()?;
+        let origins: Vec<Origin> =
+            parts.iter().map(|part| self.bind_globals(part)).collect::<Result<_, _>>()?;
         for (part, origin) in parts.iter().zip(origins) {
             self.turn_to(origin);
             self.add_forms(part)?;

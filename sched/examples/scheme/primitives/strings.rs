@@ -28,7 +28,9 @@ pub fn table() -> Vec<Primitive> {
         Primitive::one("list->string", from_list),
         Primitive::many("string-fill!", 2, fill),
         Primitive::one("string-upcase", |m, s| converted(m, "string-upcase", s, |text| text.to_uppercase())),
-        Primitive::one("string-downcase", |m, s| converted(m, "string-downcase", s, |text| text.to_lowercase())),
+        Primitive::one("string-downcase", |m, s| {
+            converted(m, "string-downcase", s, |text| text.to_lowercase())
+        }),
         Primitive::one("string-foldcase", |m, s| converted(m, "string-foldcase", s, without_case)),
         Primitive::three("string-search-forward", search_forward),
     ]

@@ -49,7 +49,9 @@ pub fn table() -> Vec<Primitive> {
             Ok(Value::boolean(Equivalence::of(of("hash-table-ref", table)?).is_some()))
         }),
         Primitive::one("%table-same", |_, table| Ok(of("hash-table-ref", table)?.field(SAME))),
-        Primitive::one("%table-hash-function", |_, table| Ok(of("hash-table-ref", table)?.field(HASH_FUNCTION))),
+        Primitive::one("%table-hash-function", |_, table| {
+            Ok(of("hash-table-ref", table)?.field(HASH_FUNCTION))
+        }),
         Primitive::two("%table-find", find),
         Primitive::three("%table-set!", set),
         Primitive::two("%table-bucket", |_, table, hash| {
@@ -220,7 +222,8 @@ fn clear(machine: &Machine<'_>, table: Value) -> Outcome {
 
 /// A list of all entries.
 fn entries(machine: &Machine<'_>, table: Value) -> Outcome {
-    let buckets = object("hash-table->alist", 1, of("hash-table->alist", table)?.field(BUCKETS), Kind::Vector)?;
+    let buckets =
+        object("hash-table->alist", 1, of("hash-table->alist", table)?.field(BUCKETS), Kind::Vector)?;
     let mut list = Value::NIL;
     for i in 1..=buckets.header().length() {
         let mut rest = buckets.field(i);
