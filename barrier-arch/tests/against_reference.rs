@@ -3,89 +3,16 @@
 
 mod support;
 
-use std::arch::naked_asm;
 use std::sync::Mutex;
 
+use barrier_arch::arch::{self, SLOT_BYTES};
 use barrier_arch::reference::{self, Memory};
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, patch};
 use support::TestStack;
+use support::target::{EXACT, landed, return_through};
 
-/// All that a return could carry or must keep.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-struct Registers {
-    /// rax rbx rcx rdx rsi rdi rbp rsp r8 … r15
-    general: [u64; 16],
-    xmm: [[u64; 2]; 16],
-}
-
-impl Registers {
-    fn recognisable(sp: usize) -> Registers {
-        let mut registers = Registers::default();
-        for (i, r) in registers.general.iter_mut().enumerate() {
-            *r = 0x1111_2222_3333_0000 + i as u64;
-        }
-        for (i, r) in registers.xmm.iter_mut().enumerate() {
-            *r = [0xaaaa_0000 + i as u64, 0xbbbb_0000 + i as u64];
-        }
-        registers.general[RSP] = sp as u64;
-        registers
-    }
-}
-
-const RSP: usize = 7;
-
-/// One at a time: the harness keeps its own stack pointer and what it saw here.
+/// One at a time: the harness keeps its own stack pointer and what it saw in statics.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-static mut SEEN: Registers = Registers { general: [0; 16], xmm: [[0; 2]; 16] };
-static mut OWN_STACK: u64 = 0;
-
-/// Loads every register from `*registers`, then `ret`s with rsp = their rsp; comes back through [`landed`].
-#[unsafe(naked)]
-unsafe extern "C" fn return_with(registers: *const Registers) {
-    naked_asm!(
-        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
-        "mov [rip + {own}], rsp",
-        "mov rax, rdi",
-        "movdqu xmm0, [rax + 128]", "movdqu xmm1, [rax + 144]", "movdqu xmm2, [rax + 160]",
-        "movdqu xmm3, [rax + 176]", "movdqu xmm4, [rax + 192]", "movdqu xmm5, [rax + 208]",
-        "movdqu xmm6, [rax + 224]", "movdqu xmm7, [rax + 240]", "movdqu xmm8, [rax + 256]",
-        "movdqu xmm9, [rax + 272]", "movdqu xmm10, [rax + 288]", "movdqu xmm11, [rax + 304]",
-        "movdqu xmm12, [rax + 320]", "movdqu xmm13, [rax + 336]", "movdqu xmm14, [rax + 352]",
-        "movdqu xmm15, [rax + 368]",
-        "mov rbx, [rax + 8]", "mov rcx, [rax + 16]", "mov rdx, [rax + 24]", "mov rsi, [rax + 32]",
-        "mov rdi, [rax + 40]", "mov rbp, [rax + 48]", "mov rsp, [rax + 56]", "mov r8, [rax + 64]",
-        "mov r9, [rax + 72]", "mov r10, [rax + 80]", "mov r11, [rax + 88]", "mov r12, [rax + 96]",
-        "mov r13, [rax + 104]", "mov r14, [rax + 112]", "mov r15, [rax + 120]",
-        "mov rax, [rax]",
-        "ret",
-        own = sym OWN_STACK,
-    )
-}
-
-/// The "original return address": writes every register to `SEEN` and returns from `return_with`.
-#[unsafe(naked)]
-unsafe extern "C" fn landed() {
-    naked_asm!(
-        "mov [rip + {seen}], rax",
-        "lea rax, [rip + {seen}]",
-        "mov [rax + 8], rbx", "mov [rax + 16], rcx", "mov [rax + 24], rdx", "mov [rax + 32], rsi",
-        "mov [rax + 40], rdi", "mov [rax + 48], rbp", "mov [rax + 56], rsp", "mov [rax + 64], r8",
-        "mov [rax + 72], r9", "mov [rax + 80], r10", "mov [rax + 88], r11", "mov [rax + 96], r12",
-        "mov [rax + 104], r13", "mov [rax + 112], r14", "mov [rax + 120], r15",
-        "movdqu [rax + 128], xmm0", "movdqu [rax + 144], xmm1", "movdqu [rax + 160], xmm2",
-        "movdqu [rax + 176], xmm3", "movdqu [rax + 192], xmm4", "movdqu [rax + 208], xmm5",
-        "movdqu [rax + 224], xmm6", "movdqu [rax + 240], xmm7", "movdqu [rax + 256], xmm8",
-        "movdqu [rax + 272], xmm9", "movdqu [rax + 288], xmm10", "movdqu [rax + 304], xmm11",
-        "movdqu [rax + 320], xmm12", "movdqu [rax + 336], xmm13", "movdqu [rax + 352], xmm14",
-        "movdqu [rax + 368], xmm15",
-        "mov rsp, [rip + {own}]",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
-        "ret",
-        seen = sym SEEN,
-        own = sym OWN_STACK,
-    )
-}
 
 /// The live stack as the reference's memory.
 struct Live;
@@ -138,7 +65,7 @@ impl Scene {
         // The header and 48 records, or as many as there are: with a barrier at every frame the array is longer.
         let bars: &StkbarSlice = &self.stack.bars;
         (bars.stack_hi().max(bars.top() - 800)..bars.top())
-            .step_by(8)
+            .step_by(SLOT_BYTES)
             .chain([self.slots[target]])
             .map(|a| Live.load(a))
             .collect()
@@ -147,20 +74,16 @@ impl Scene {
     /// One hit of barrier `target`, by the reference and by the assembly.
     fn compare(&self, target: usize, skipped: usize) {
         self.set(target, skipped);
-        let sp = self.slots[target] + 8;
+        let sp = arch::sp_after(self.slots[target]);
         let stub = barrier_arch::Stub::at(Live.load(self.slots[target])).unwrap();
         let pc = reference::hit(stub, sp, &mut Live).unwrap();
         let expected = self.snapshot(target);
         assert_eq!(pc, landed as *const () as usize);
 
         self.set(target, skipped);
-        let before = Registers::recognisable(self.slots[target]);
-        // SAFETY: the slot leads through the trampoline to `landed`, which comes back here.
-        let after = unsafe {
-            return_with(&before);
-            (&raw const SEEN).read()
-        };
-        assert_eq!(after, Registers::recognisable(sp), "registers, barrier {target}");
+        // SAFETY: nobody uses the stack, and whoever calls this is alone.
+        let registers = unsafe { return_through(self.slots[target], sp) };
+        assert_eq!(registers, Ok(()), "registers, barrier {target}");
         assert_eq!(self.snapshot(target), expected, "array and slot, barrier {target}, {skipped} skipped");
         assert_eq!(self.stack.bars.state(), (target + 1, self.slots.len()));
     }
@@ -203,7 +126,9 @@ fn the_reference_notices_a_missing_record() {
         let scene = Scene::new(SizeClass::of(1 << 16).unwrap(), spacing);
         scene.set(0, 0);
         let stub = barrier_arch::Stub::at(Live.load(scene.slots[0])).unwrap();
-        for sp in [scene.slots[0] + 16, scene.slots[0] - 48, scene.stack.bars.stack_hi()] {
+        let below = arch::sp_after(scene.slots[0] - 48);
+        let anywhere = [scene.slots[0] + 16, scene.stack.bars.stack_hi()];
+        for sp in [below].into_iter().chain(anywhere.into_iter().filter(|_| EXACT)) {
             assert_eq!(reference::hit(stub, sp, &mut Live), Err(reference::Lost { sp }));
         }
     }
@@ -216,7 +141,7 @@ fn the_assembly_stops_at_a_missing_record() {
         let scene = Scene::new(SizeClass::of(1 << 16).unwrap(), spacing);
         scene.set(0, 0);
         let stub_pc = Live.load(scene.slots[0]);
-        let wrong = scene.slots[1] - 24; // no record has this slot
+        let wrong = scene.slots[0] - 2 * SLOT_BYTES; // no record has this slot, and none is popped
         Live.store(wrong, stub_pc);
         // SAFETY: the child only writes to a pipe, sets a handler and dies.
         unsafe {
@@ -229,7 +154,7 @@ fn the_assembly_stops_at_a_missing_record() {
                     let text = format!("stack barrier lost at {sp:#x}: {}", bars.unwrap());
                     libc::write(2, text.as_ptr().cast(), text.len());
                 });
-                return_with(&Registers::recognisable(wrong));
+                let _ = return_through(wrong, arch::sp_after(wrong));
                 libc::_exit(0);
             }
             libc::close(pipe[1]);
@@ -240,7 +165,7 @@ fn the_assembly_stops_at_a_missing_record() {
             let text = String::from_utf8_lossy(&text[..n.max(0) as usize]);
             assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGILL, "{status:#x}");
             assert!(
-                text.contains(&format!("lost at {:#x}: [", wrong + 8)) && text.contains("@@@ *"),
+                text.contains(&format!("lost at {:#x}: [", arch::sp_after(wrong))) && text.contains("@@@ *"),
                 "{text}"
             );
         }

@@ -3,8 +3,8 @@
 mod support;
 
 use barrier_arch::{Spacing, StkbarSlice};
-use std::arch::x86_64::{__m128, __m256, _mm_set_ps, _mm_storeu_ps};
 use std::hint::black_box;
+use support::target::{Vector, floats, vector};
 use support::{MODES, TestStack, install_here};
 
 /// Installs barriers at the bottom of `depth` frames of a function that returns `$make(depth)`.
@@ -87,26 +87,15 @@ c_returns!(c_mixed, Mixed, |d: u64| Mixed(d, d as f64));
 c_returns!(c_by_reference, ByReference, |d: u64| ByReference([!d; 9]));
 
 #[derive(Clone, Copy)]
-struct Vector(__m128);
+struct Floats(Vector);
 
-impl PartialEq for Vector {
-    fn eq(&self, other: &Vector) -> bool {
-        let (mut a, mut b) = ([0_f32; 4], [0_f32; 4]);
-        // SAFETY: four floats fit.
-        unsafe {
-            _mm_storeu_ps(a.as_mut_ptr(), self.0);
-            _mm_storeu_ps(b.as_mut_ptr(), other.0);
-        }
-        a == b
+impl PartialEq for Floats {
+    fn eq(&self, other: &Floats) -> bool {
+        floats(self.0) == floats(other.0)
     }
 }
 
-fn vector_of(d: u64) -> Vector {
-    // SAFETY: SSE is part of x86-64.
-    Vector(unsafe { _mm_set_ps(d as f32, 1.0, 2.0, 3.0) })
-}
-
-returns!(vector, Vector, vector_of);
+returns!(in_a_vector, Floats, |d: u64| Floats(vector([d as f32, 1.0, 2.0, 3.0])));
 
 #[test]
 fn barriers_are_really_there_and_really_hit() {
@@ -143,16 +132,17 @@ fn barriers_are_really_there_and_really_hit() {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 /// ymm registers are caller-saved, but `gcc -fipa-ra` and Rust's own convention may return in them.
 #[test]
 fn upper_halves_of_vector_registers_survive() {
     if !std::is_x86_feature_detected!("avx") {
         return;
     }
+    use std::arch::x86_64::{__m256, _mm256_add_ps, _mm256_set1_ps};
     #[inline(never)]
     #[target_feature(enable = "avx")]
     fn recurse(depth: u64, bars: &StkbarSlice) -> __m256 {
-        use std::arch::x86_64::{_mm256_add_ps, _mm256_set1_ps};
         if depth == 0 {
             install_here(bars, Spacing::EveryFrame);
             return _mm256_set1_ps(1.0);

@@ -2,37 +2,12 @@
 
 mod support;
 
-use std::arch::{asm, naked_asm};
 use std::hint::black_box;
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
 use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
+use support::target::{own_frame, protect_watched, switch_watched};
 use support::{MODES, TestStack, install_here, return_slots};
-
-/// [`arch::switch`] with recognisable values in all callee-saved registers; returns how many did not come
-/// back.
-#[unsafe(naked)]
-unsafe extern "C" fn switch_watched(save: *mut Context, load: *const Context, pattern: usize) -> usize {
-    naked_asm!(
-        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
-        "push rdx", // the pattern; and the stack is aligned for the call
-        "lea rbp, [rdx + 1]", "lea rbx, [rdx + 2]", "lea r12, [rdx + 3]",
-        "lea r13, [rdx + 4]", "lea r14, [rdx + 5]", "lea r15, [rdx + 6]",
-        "call {switch}",
-        "mov rdx, [rsp]",
-        "xor eax, eax",
-        "sub rbp, rdx", "cmp rbp, 1", "setne cl", "movzx ecx, cl", "add eax, ecx",
-        "sub rbx, rdx", "cmp rbx, 2", "setne cl", "movzx ecx, cl", "add eax, ecx",
-        "sub r12, rdx", "cmp r12, 3", "setne cl", "movzx ecx, cl", "add eax, ecx",
-        "sub r13, rdx", "cmp r13, 4", "setne cl", "movzx ecx, cl", "add eax, ecx",
-        "sub r14, rdx", "cmp r14, 5", "setne cl", "movzx ecx, cl", "add eax, ecx",
-        "sub r15, rdx", "cmp r15, 6", "setne cl", "movzx ecx, cl", "add eax, ecx",
-        "pop rdx",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
-        "ret",
-        switch = sym arch::switch,
-    )
-}
 
 /// Stacks that switch among each other as a small generator says; index 0 is the thread's own.
 struct Ring {
@@ -122,9 +97,7 @@ struct FirstEntry {
 }
 
 extern "C" fn look_around(argument: usize) -> ! {
-    let fp: usize;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack)) };
+    let (_, fp) = own_frame();
     // SAFETY: the test passes its own `FirstEntry`, which outlives the stack; `fp` is this frame's record.
     unsafe {
         let seen = &mut *(argument as *mut FirstEntry);
@@ -275,41 +248,6 @@ fn the_parent_is_whoever_resumed_last() {
 
 extern "C" fn double(x: usize) -> usize {
     2 * x
-}
-
-/// Spoils every callee-saved register, then recovers to the point it is given with 77.
-#[unsafe(naked)]
-extern "C" fn spoil_and_recover(point: usize) -> usize {
-    naked_asm!(
-        "mov rbx, -1", "mov rbp, -1", "mov r12, -1", "mov r13, -1", "mov r14, -1", "mov r15, -1",
-        "push rax", "push rax", "push rax", // frames that are dropped
-        "mov esi, 77",
-        "jmp {recover}",
-        recover = sym arch::recover,
-    )
-}
-
-/// [`arch::protect`] around [`spoil_and_recover`] with known callee-saved registers; 77 if all is well.
-#[unsafe(naked)]
-unsafe extern "C" fn protect_watched(point: *mut RecoverPoint) -> usize {
-    naked_asm!(
-        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
-        "push rsp",
-        "mov rbp, 101", "mov rbx, 102", "mov r12, 103", "mov r13, 104", "mov r14, 105", "mov r15, 106",
-        "lea rsi, [rip + {spoil}]",
-        "mov rdx, rdi",
-        "call {protect}",
-        "sub rbp, 101", "sub rbx, 102", "sub r12, 103", "sub r13, 104", "sub r14, 105", "sub r15, 106",
-        "or rbp, rbx", "or rbp, r12", "or rbp, r13", "or rbp, r14", "or rbp, r15",
-        "add rax, rbp", // 77 and nothing more
-        "pop rcx",
-        "lea rdx, [rsp]", "sub rdx, rcx", // the stack pointer came back, too
-        "add rax, rdx",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
-        "ret",
-        spoil = sym spoil_and_recover,
-        protect = sym arch::protect,
-    )
 }
 
 #[test]

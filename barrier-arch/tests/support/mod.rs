@@ -2,13 +2,16 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 pub mod plain;
+pub mod target;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use barrier_arch::arch::{self, Context};
+use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, patch};
+use target::own_frame;
 
 /// The three modes in which every mechanism is tested.
 pub const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
@@ -80,20 +83,37 @@ extern "C" fn enter<F: FnOnce(&StkbarSlice) -> R, R>(argument: usize) -> ! {
     unreachable!("nobody resumes a finished stack")
 }
 
-/// Return slots of the frames on this stack, youngest first, up to the outermost: by frame pointer.
+/// Return slots of the frames on this stack, youngest first, up to the outermost: by the chain that this machine's ABI has.
 #[inline(never)]
 pub fn return_slots(bars: &StkbarSlice) -> Vec<usize> {
-    let mut fp: usize;
-    // SAFETY: reads a register.
-    unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack)) };
+    let mut frame = own_frame();
     let mut slots = Vec::new();
-    while fp != 0 {
-        assert!((bars.base()..bars.stack_hi()).contains(&fp), "frame chain left the stack: {fp:#x}");
-        slots.push(fp + 8);
-        // SAFETY: a frame record of this stack.
-        fp = unsafe { *(fp as *const usize) };
+    while let Some((slot, caller)) = step(frame) {
+        assert!((bars.base()..bars.stack_hi()).contains(&slot), "frame chain left the stack: {slot:#x}");
+        slots.push(slot);
+        frame = caller;
     }
     slots
+}
+
+/// Return slot of the frame with this stack and frame pointer, and the caller's; `None` for the outermost.
+fn step((sp, fp): (usize, usize)) -> Option<(usize, (usize, usize))> {
+    // SAFETY: words of a chain that starts at a live frame.
+    let word = |address: usize| unsafe { (address as *const usize).read() };
+    let slot_bytes = arch::SLOT_BYTES;
+    let host = description::host().expect("a host with barriers is described");
+    match host.frame_record {
+        FrameRecord::AtFramePointer(bytes) => {
+            // With a link register the chain ends at a record of zeros.
+            let outermost = fp == 0 || word(fp + slot_bytes) == 0;
+            (!outermost).then(|| (fp + slot_bytes, (fp + bytes, word(fp))))
+        }
+        FrameRecord::BelowFramePointer(bytes) => (fp != 0).then(|| (fp - slot_bytes, (fp, word(fp - bytes)))),
+        FrameRecord::AtStackPointer { return_address } => {
+            let caller = word(sp);
+            (caller != 0).then(|| (caller + return_address, (caller, 0)))
+        }
+    }
 }
 
 /// Installs barriers as a collector would: from the caller of the caller on, where the spacing wants them.
@@ -107,7 +127,7 @@ pub fn install_here(bars: &StkbarSlice, spacing: Spacing) -> usize {
     // Not in our own frames, nor in the outermost.
     for &slot in &slots[2..slots.len() - 1] {
         // SAFETY: this thread is on the stack itself and the slots are those of live frames.
-        if thresholds.wants(slot + 8) && unsafe { patch::install(bars, slot) }.is_ok() {
+        if thresholds.wants(arch::sp_after(slot)) && unsafe { patch::install(bars, slot) }.is_ok() {
             thresholds.placed();
             installed += 1;
         }

@@ -40,13 +40,19 @@ impl PlainStack {
 
 impl Memory for PlainStack {
     fn load(&self, address: usize) -> usize {
-        assert!((self.bars.base()..self.bars.top()).contains(&address) && address.is_multiple_of(8));
+        assert!(
+            (self.bars.base()..self.bars.top()).contains(&address)
+                && address.is_multiple_of(size_of::<usize>())
+        );
         // SAFETY: an aligned word of ours.
         unsafe { (address as *const usize).read() }
     }
 
     fn store(&mut self, address: usize, word: usize) {
-        assert!((self.bars.base()..self.bars.top()).contains(&address) && address.is_multiple_of(8));
+        assert!(
+            (self.bars.base()..self.bars.top()).contains(&address)
+                && address.is_multiple_of(size_of::<usize>())
+        );
         // SAFETY: as above.
         unsafe { (address as *mut usize).write(word) }
     }

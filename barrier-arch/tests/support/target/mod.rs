@@ -1,0 +1,21 @@
+//! What tests need from each architecture: one file each, with the same items.
+//!
+//! | item | what |
+//! |---|---|
+//! | `own_frame` | stack and frame pointer of the caller |
+//! | `EXACT` | does the trampoline know exactly which slot was popped? |
+//! | `Vector`, `vector`, `floats` | a type that comes back in a vector register |
+//! | `return_through`, `landed` | a return with every register watched |
+//! | `switch_watched` | a switch with every callee-saved register watched |
+//! | `protect_watched` | a recover that must restore them |
+
+cfg_select! {
+    target_arch = "x86_64" => {
+        mod x86_64;
+        pub use x86_64::*;
+    }
+    target_arch = "aarch64" => {
+        mod aarch64;
+        pub use aarch64::*;
+    }
+}
