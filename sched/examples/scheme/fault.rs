@@ -3,6 +3,7 @@
 //! Texts are made when the fault is raised: the values in them may be gone when it is reported.
 
 use super::core::Span;
+use super::value::Value;
 
 /// A run-time error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,9 +76,12 @@ pub enum Fault {
         /// The limit.
         limit: usize,
     },
-    /// `(error message irritant …)`.
+    /// Something was raised that nobody handles; what a message says of it.
     #[error("{0}")]
-    User(String),
+    Uncaught(String),
+    /// A continuation was called that the task cannot go on with.
+    #[error("this continuation belongs to another task; only the task that captured it can go on with it")]
+    ForeignContinuation,
     /// `(exit code)`: no error, but it leaves the program the same way.
     #[error("exit with code {0}")]
     Exit(i32),
@@ -89,6 +93,39 @@ pub enum Fault {
         /// What is wrong.
         what: String,
     },
+}
+
+/// What programs can ask of a condition, besides its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Sort {
+    /// Made by `error`.
+    User,
+    /// Raised by the runtime.
+    Runtime,
+    /// A file could not be opened, read or written.
+    File,
+    /// A text could not be read as data.
+    Read,
+}
+
+impl Sort {
+    /// As it is kept in a condition.
+    pub fn value(self) -> Value {
+        Value::index(self as usize)
+    }
+}
+
+impl Fault {
+    /// What `file-error?` and its kin say of it.
+    pub fn sort(&self) -> Sort {
+        Sort::Runtime
+    }
+
+    /// Does it end the program without being raised?
+    pub fn is_final(&self) -> bool {
+        matches!(self, Fault::Uncaught(_) | Fault::Exit(_))
+    }
 }
 
 /// One line of a backtrace.

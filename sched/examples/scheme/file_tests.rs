@@ -20,7 +20,7 @@ use super::expand;
 /// What the back end provides.
 fn primitives() -> HashSet<String> {
     let names = super::super::primitives::all().into_iter().map(|p| p.name.to_owned());
-    names.chain(["apply".to_owned()]).collect()
+    names.chain(["apply", "%call/cc", "%resume"].map(str::to_owned)).collect()
 }
 
 fn directory() -> PathBuf {

@@ -26,16 +26,18 @@ pub struct Scheme {
     pub heap_limit: usize,
     /// Collect at every allocation?
     pub gc_stress: bool,
-    /// Compiled code.
-    pub frames: FrameTable,
+    /// Compiled code, shared with the heap's object model.
+    pub frames: Arc<FrameTable>,
     /// Global variables.
     pub globals: Globals,
     /// Interned symbols.
     pub symbols: Symbols,
-    /// Code of the top-level forms.
-    pub thunks: Vec<usize>,
-    /// The way in.
-    pub entry: usize,
+    /// Code that runs all top-level forms.
+    pub program: usize,
+    /// Code that raises the task's pending fault.
+    pub signal: usize,
+    /// What is raised when there is no memory to describe it.
+    pub out_of_memory: Value,
     constants: Vec<Value>,
     output: Mutex<Sink>,
     phases: Arc<Phases>,
@@ -58,8 +60,9 @@ impl Scheme {
             frames: image.frames,
             globals: image.globals,
             symbols: image.symbols,
-            thunks: image.thunks,
-            entry: image.entry,
+            program: image.program,
+            signal: image.signal,
+            out_of_memory: image.out_of_memory,
             constants: image.constants,
             output: Mutex::new(output),
             phases,
@@ -113,6 +116,7 @@ impl Language for Scheme {
     fn visit_roots(&self, visit: &mut Visit<'_>) {
         self.globals.visit(visit);
         self.symbols.visit(visit);
+        visit(self.out_of_memory.0 as usize);
         self.constants.iter().for_each(|constant| visit(constant.0 as usize));
     }
 

@@ -5,12 +5,13 @@
 
 use std::sync::atomic::Ordering;
 
-use barrier_arch::arch::{self, RecoverPoint};
 use gc_mark::heap::{HeapError, MarkSweep};
 use num_bigint::{BigInt, Sign};
 
 pub use gc_mark::heap::AllocCache;
 
+use super::continuation::base::scheme_leave;
+use super::continuation::state::{Dynamic, Rest};
 use super::fault::{Failure, Fault};
 use super::language::Scheme;
 use super::numbers::Number;
@@ -175,6 +176,18 @@ impl<'t> Machine<'t> {
         Ok(object.value())
     }
 
+    /// A new object with room for `length` values after its header, all of them `#f`.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`].
+    pub fn sequence(&self, header: Header, length: usize) -> Result<ObjectRef, Fault> {
+        let object = self.allocate(self.checked_bytes(length, size_of::<u64>())?)?;
+        object.word(0).store(header.0, Ordering::Relaxed);
+        (0..length).for_each(|i| object.word(1 + i).store(Value::FALSE.0, Ordering::Relaxed));
+        Ok(object)
+    }
+
     /// A new string of these characters.
     pub fn string(&self, characters: impl ExactSizeIterator<Item = u32>) -> Outcome {
         let length = characters.len();
@@ -218,6 +231,15 @@ impl<'t> Machine<'t> {
         bytes.filter(|n| *n <= self.scheme().heap_limit).ok_or(self.out_of_memory())
     }
 
+    /// Refuses an object that is larger than the whole heap may be.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`].
+    pub fn check_size(&self, bytes: usize) -> Result<(), Fault> {
+        self.checked_bytes(bytes, 1).map(drop)
+    }
+
     fn out_of_memory(&self) -> Fault {
         Fault::OutOfMemory { limit: self.scheme().heap_limit }
     }
@@ -258,32 +280,59 @@ impl<'t> Machine<'t> {
         memory.map(|memory| unsafe { ObjectRef::at(memory.as_ptr() as usize) })
     }
 
-    /// Ends a primitive: its value, or the end of the program.
+    /// Ends a primitive: its value, or the sign that it has failed, on which compiled code raises the fault.
     pub fn deliver(&self, outcome: Outcome) -> Value {
         match outcome {
             Ok(value) => value,
-            Err(fault) => self.fail(fault),
+            Err(fault) => self.refuse(fault),
         }
+    }
+
+    /// Leaves the fault in the task, for whoever called to raise it. Those that cannot be handled end the program at once.
+    pub fn refuse(&self, fault: Fault) -> Value {
+        if fault.is_final() {
+            self.leave(fault);
+        }
+        self.state().set_pending(fault);
+        Value::FAILED
     }
 
     /// Leaves the program with a fault. Frames in between are dropped without running anything: nothing
     /// droppable may be in them but what is passed here.
-    pub fn fail(&self, fault: Fault) -> ! {
+    pub fn leave(&self, fault: Fault) -> ! {
         self.leave_with(backtrace::describe(self, fault))
     }
 
     fn leave_with(&self, failure: Failure) -> ! {
-        let state = self.state();
-        state.set_failure(failure);
-        let point = state.recover_point() as *const RecoverPoint;
-        if point.is_null() {
-            // Nobody entered compiled code, so nobody can be here.
-            arch::trap();
-        }
-        // SAFETY: `run` has stored the point that its call of `protect`, further up this stack, has filled in.
-        unsafe {
-            self.current.skip_barriers((*point).sp());
-            arch::recover(point, 0)
-        }
+        self.state().set_failure(failure);
+        self.keep_arguments(0);
+        self.state().set_overflowing(false);
+        let base = self.base();
+        self.current.skip_barriers(base);
+        self.set_rest(Rest::END);
+        // SAFETY: the frame of `scheme_base` lies there; `run` has called it. All below is dropped, its barriers skipped.
+        unsafe { scheme_leave(base) }
+    }
+
+    /// Top of the stack.
+    pub fn top(&self) -> usize {
+        self.current.stack_bounds().end
+    }
+
+    /// Address of the frame record of `scheme_base`, under which compiled code runs.
+    pub fn base(&self) -> usize {
+        self.top() - self.state().continuation.base_depth()
+    }
+
+    /// Sets what lies beyond the base.
+    pub fn set_rest(&self, rest: Rest) {
+        self.state().continuation.set_rest(rest);
+        self.shade(rest.frames);
+    }
+
+    /// Sets a part of the dynamic environment.
+    pub fn set_dynamic(&self, which: Dynamic, value: Value) {
+        self.state().continuation.set_dynamic(which, value);
+        self.shade(value);
     }
 }

@@ -23,6 +23,7 @@
 
 pub mod cli;
 pub mod codegen;
+pub mod continuation;
 pub mod core;
 pub mod expand;
 mod expand_binding;

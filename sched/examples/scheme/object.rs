@@ -14,6 +14,8 @@
 //!   symbol   UTF-8 …                  bytevector  bytes …
 //!   bignum   u32 …, low digits first  ratnum   numerator, denominator
 //!   table    field …                  port     field …
+//!   condition  number of its sort, message, irritants              values   value …
+//!   record   its type, field …        frames, continuation: see the `continuation` module
 //! ```
 //!
 //! The low 16 bits of a closure's header say all that a call has to check: `header & 0xffff == closure | n << 8`.
@@ -21,8 +23,13 @@
 //! Fields are read and written as relaxed atomics: a concurrent marker looks at them at any time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use gc_mark::heap::ObjectModel;
+
+use super::continuation::capture::Continuation;
+use super::continuation::copied::Copied;
+use super::frame_table::FrameTable;
 
 use super::value::Value;
 
@@ -54,6 +61,16 @@ pub enum Kind {
     Table,
     /// A port: its fields are those of `ports/mod.rs`.
     Port,
+    /// Stack frames.
+    Frames,
+    /// A continuation.
+    Continuation,
+    /// What `raise` is given when something went wrong.
+    Condition,
+    /// Any other number of values than one.
+    Values,
+    /// An instance of a record type.
+    Record,
 }
 
 /// In a closure's header: takes any number of arguments from its minimum on.
@@ -124,7 +141,7 @@ impl Header {
 
     /// The kind, or `None` if this is no header.
     pub fn kind(self) -> Option<Kind> {
-        const KINDS: [Kind; 12] = [
+        const KINDS: [Kind; 17] = [
             Kind::Pair,
             Kind::Flonum,
             Kind::String,
@@ -137,6 +154,11 @@ impl Header {
             Kind::Bytevector,
             Kind::Table,
             Kind::Port,
+            Kind::Frames,
+            Kind::Continuation,
+            Kind::Condition,
+            Kind::Values,
+            Kind::Record,
         ];
         KINDS.get((self.0 as u8 as usize).wrapping_sub(1)).copied()
     }
@@ -162,11 +184,21 @@ impl Header {
         match self.kind() {
             Some(Kind::Pair | Kind::Ratnum) => (1, 3),
             Some(Kind::Box) => (1, 2),
-            Some(Kind::Vector | Kind::Table | Kind::Port) => (1, 1 + self.length()),
-            Some(Kind::Closure) => (2, 2 + self.captures()),
-            Some(Kind::Flonum | Kind::String | Kind::Symbol | Kind::Bignum | Kind::Bytevector) | None => {
-                (0, 0)
+            Some(Kind::Vector | Kind::Table | Kind::Port | Kind::Values | Kind::Record) => {
+                (1, 1 + self.length())
             }
+            Some(Kind::Condition) => (1, 4),
+            Some(Kind::Closure) => (2, 2 + self.captures()),
+            Some(
+                Kind::Flonum
+                | Kind::String
+                | Kind::Symbol
+                | Kind::Bignum
+                | Kind::Bytevector
+                | Kind::Frames
+                | Kind::Continuation,
+            )
+            | None => (0, 0),
         }
     }
 }
@@ -237,9 +269,12 @@ impl ObjectRef {
     }
 }
 
-/// The collector's view of Scheme objects.
-#[derive(Debug)]
-pub struct SchemeModel;
+/// The collector's view of Scheme objects. Copied frames are read by the same maps as frames on a stack.
+#[derive(Debug, Default)]
+pub struct SchemeModel {
+    /// The maps. There are no copied frames before there is code.
+    pub frames: Arc<OnceLock<Arc<FrameTable>>>,
+}
 
 // SAFETY: `reference` accepts exactly the words that `Value::object` makes; `visit` goes by the header, which every
 // allocation helper writes before its next safepoint, and shows each word that can hold a value.
@@ -251,8 +286,19 @@ unsafe impl ObjectModel for SchemeModel {
     unsafe fn visit(&self, object: *const u8, _bytes: usize, mut visit: impl FnMut(usize)) {
         // SAFETY: an allocated object, by the caller's promise.
         let object = unsafe { ObjectRef::at(object as usize) };
-        let (first, end) = object.header().value_words();
-        (first..end).for_each(|i| visit(object.field(i).0 as usize));
+        match (object.header().kind(), self.frames.get()) {
+            (Some(Kind::Frames), Some(frames)) => {
+                Copied::new(object).visit(frames, |value| visit(value.0 as usize));
+            }
+            (Some(Kind::Continuation), _) => {
+                let words = std::iter::once(1).chain(Continuation::DYNAMIC_WORDS);
+                words.for_each(|i| visit(object.field(i).0 as usize));
+            }
+            _ => {
+                let (first, end) = object.header().value_words();
+                (first..end).for_each(|i| visit(object.field(i).0 as usize));
+            }
+        }
     }
 }
 
@@ -279,7 +325,9 @@ mod tests {
         let seen = |words: &[u64]| {
             let mut seen = Vec::new();
             // SAFETY: `words` is laid out as an object.
-            unsafe { SchemeModel.visit(words.as_ptr().cast(), size_of_val(words), |v| seen.push(v)) };
+            unsafe {
+                SchemeModel::default().visit(words.as_ptr().cast(), size_of_val(words), |v| seen.push(v));
+            };
             seen
         };
         assert_eq!(seen(&[Header::plain(Kind::Pair).0, 16, 32]), [16, 32]);

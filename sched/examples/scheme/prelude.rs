@@ -16,6 +16,8 @@ pub const PARTS: &[Part] = parts![
     "numbers.scm",
     "strings.scm",
     "hash-tables.scm",
+    "exceptions.scm",
+    "continuations.scm",
 ];
 
 /// The names that the parts define at top level: each definition starts a line.

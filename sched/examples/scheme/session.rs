@@ -71,7 +71,9 @@ pub enum BuildError {
 /// [`BuildError`] says what is wrong with the program, or with the machine.
 pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, BuildError> {
     let config = HeapConfig { limit_bytes: options.heap_limit, ..HeapConfig::default() };
-    let heap = Heap::new(SchemeModel, config)?;
+    let model = SchemeModel::default();
+    let frames = Arc::clone(&model.frames);
+    let heap = Heap::new(model, config)?;
     let phases = Arc::new(Phases::new());
     let mut all = primitives::all();
     all.extend(options.primitives);
@@ -79,7 +81,10 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     compiler.add_prelude(&expand_prelude(&compiler.global_names())?)?;
     let known = compiler.global_names();
     compiler.add_program(&expand(file, source, &known)?)?;
-    Ok(Scheme::new(compiler.finish()?, options.heap_limit, options.gc_stress, options.output, phases))
+    let image = compiler.finish(options.heap_limit)?;
+    // Nothing has run yet, so nobody has asked for the maps.
+    frames.get_or_init(|| Arc::clone(&image.frames));
+    Ok(Scheme::new(image, options.heap_limit, options.gc_stress, options.output, phases))
 }
 
 /// Expands the library. What one part defines is known to the others.

@@ -5,8 +5,9 @@ use std::error::Error;
 use barrier_arch::{SizeClass, Spacing, StkbarSlice};
 use sched::{StackSource, TaskStack};
 
-/// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits.
-pub const RED_ZONE: usize = 64 << 10;
+/// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits; and
+/// what handles a stack overflow may use half of it.
+pub const RED_ZONE: usize = 128 << 10;
 
 /// Somebody's stacks, with a higher limit.
 #[derive(Debug)]

@@ -42,6 +42,9 @@ impl Value {
     /// Smallest fixnum.
     pub const FIXNUM_MIN: i64 = i64::MIN >> 1;
 
+    /// What a primitive returns that has failed: no value. The fault waits in the task.
+    pub const FAILED: Value = Value(0);
+
     const fn immediate(number: u64) -> Value {
         Value(number << IMMEDIATE_SHIFT | IMMEDIATE_TAG)
     }

@@ -6,6 +6,7 @@ use num_bigint::Sign;
 
 use super::error::CompileError;
 use crate::scheme::core::Datum;
+use crate::scheme::fault::Fault;
 use crate::scheme::machine::{AllocCache, Heap};
 use crate::scheme::numbers::Number;
 use crate::scheme::object::{Arity, Header, Kind, ObjectRef, bytes_of};
@@ -76,6 +77,20 @@ impl Constants {
         let closure = self.object(Header::closure(arity, 0), &[0])?;
         // SAFETY: the object that was just made, and is a root.
         Ok(unsafe { ObjectRef::at(closure.0 as usize) })
+    }
+
+    /// A closure of code that is there already.
+    pub fn native_closure(&mut self, arity: Arity, code: usize) -> Result<ObjectRef, CompileError> {
+        let closure = self.closure(arity)?;
+        closure.word(1).store(code as u64, Ordering::Relaxed);
+        Ok(closure)
+    }
+
+    /// What is raised for `fault`.
+    pub fn condition(&mut self, fault: &Fault) -> Result<Value, CompileError> {
+        let message = self.string(&fault.to_string())?;
+        let words = [fault.sort().value(), message, Value::NIL].map(|value| value.0);
+        self.object(Header::plain(Kind::Condition), &words)
     }
 
     /// Pairs are followed along the spine without recursion.

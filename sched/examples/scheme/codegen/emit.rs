@@ -18,7 +18,7 @@ use crate::scheme::value::Value;
 pub const PLAIN: MemFlagsData = MemFlagsData::trusted();
 
 /// The trap behind calls that do not return.
-const NEVER: TrapCode = TrapCode::unwrap_user(1);
+pub const NEVER: TrapCode = TrapCode::unwrap_user(1);
 
 impl FunctionCompiler<'_, '_> {
     /// Says where the following instructions come from.
@@ -120,13 +120,21 @@ impl FunctionCompiler<'_, '_> {
         function
     }
 
-    /// Calls a C function with the task and `args`. The result, if any, may be a reference.
+    /// Calls a C function with the task and `args`. The result, if any, may be a reference; if there is none, the function has failed
+    /// and its fault is raised.
     pub(super) fn call_c(&mut self, id: FuncId, args: &[ir::Value]) -> Option<ir::Value> {
         let function = self.import(id);
         let all: Vec<ir::Value> = std::iter::once(self.task()).chain(args.iter().copied()).collect();
         let call = self.builder.ins().call(function, &all);
         let result = self.builder.inst_results(call).first().copied();
-        result.inspect(|value| self.builder.declare_value_needs_stack_map(*value))
+        result.inspect(|value| {
+            self.builder.declare_value_needs_stack_map(*value);
+            let (good, failed) = (self.builder.create_block(), self.cold_block());
+            self.branch(*value, (good, &[]), (failed, &[]));
+            self.builder.switch_to_block(failed);
+            self.signal();
+            self.builder.switch_to_block(good);
+        })
     }
 
     pub(super) fn call_helper(&mut self, helper: Helper, args: &[ir::Value]) -> Option<ir::Value> {
@@ -138,9 +146,18 @@ impl FunctionCompiler<'_, '_> {
         result.unwrap_or_else(|| self.constant(Value::UNSPECIFIED))
     }
 
-    /// Calls a helper that does not return.
+    /// Calls a helper that always fails.
     pub(super) fn fail(&mut self, helper: Helper, args: &[ir::Value]) {
-        self.call_helper(helper, args);
+        let function = self.import(self.unit.helpers[&helper]);
+        let all: Vec<ir::Value> = std::iter::once(self.task()).chain(args.iter().copied()).collect();
+        self.builder.ins().call(function, &all);
+        self.signal();
+    }
+
+    /// Raises the pending fault. Not a tail call: the frame is where it happened.
+    fn signal(&mut self) {
+        let signal = self.import(self.unit.signal);
+        self.builder.ins().call(signal, &[]);
         self.never();
     }
 

@@ -1,17 +1,19 @@
-//! Code that no source stands behind: the way in from Rust, `apply`, and primitives as values.
+//! Code that no source stands behind: the program as a whole, `apply`, primitives as values, and what raises their faults.
 
 use std::rc::Rc;
 
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{self, InstBuilder, Signature};
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_module::{FuncId, Module};
 
-use super::emit::PLAIN;
+use super::emit::{NEVER, PLAIN};
 use super::error::CompileError;
 use super::function::Emitted;
-use super::helper::{Helper, REGISTER_ARGUMENTS, c_signature, scheme_signature};
+use super::global::Binding;
+use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature, signal_signature};
 use super::unit::{Compiler, primitive_signature};
+use crate::scheme::continuation::base;
 use crate::scheme::core::Span;
 use crate::scheme::frame_table::PendingFunction;
 use crate::scheme::machine;
@@ -19,38 +21,56 @@ use crate::scheme::object::Arity;
 use crate::scheme::runtime::state::TaskState;
 use crate::scheme::value::Value;
 
-/// The functions that every program needs.
-#[derive(Clone, Copy, Debug)]
-pub struct Glue {
-    /// `extern "C" fn(task, code, closure) -> value`: calls a procedure without arguments.
-    pub entry: FuncId,
-}
+/// The prelude's procedure that is called with each condition.
+const RAISE: &str = "%raise-fault";
 
-impl Glue {
-    /// Emits them and binds `apply`.
-    pub fn emit(unit: &mut Compiler) -> Emitted<Glue> {
-        let apply = emit_apply(unit)?;
-        let closure = unit.new_constant_closure(Arity::AtLeast(2), apply)?;
-        unit.bind_closure("apply", closure);
-        Ok(Glue { entry: emit_entry(unit)? })
+/// Binds the procedures that have no source.
+pub fn bind_all(unit: &mut Compiler) -> Emitted<()> {
+    let apply = emit_apply(unit)?;
+    let closure = unit.new_constant_closure(Arity::AtLeast(2), apply)?;
+    unit.bind_closure("apply", closure);
+    for (name, arity, code) in [("%call/cc", 2, base::call_cc_code()), ("%resume", 0, base::resume_code())] {
+        let closure = unit.constants.native_closure(Arity::Exactly(arity), code)?;
+        unit.bind_closure(name, closure);
     }
+    Ok(())
 }
 
-/// Sets r15 to the task and calls. Its frame keeps Rust's r15, so nobody vouches for it.
-fn emit_entry(unit: &mut Compiler) -> Emitted<FuncId> {
-    let signature = c_signature(3, true);
-    let declared = unit.module.declare_function("enter", Linkage::Local, &signature);
-    let id = declared.map_err(CompileError::backend)?;
-    let about = PendingFunction { is_managed: false, ..nameless("enter") };
-    emit(unit, id, signature, about, |_, builder, words| {
-        let saved = builder.ins().get_pinned_reg(I64);
-        builder.ins().set_pinned_reg(words[0]);
-        let target = builder.import_signature(scheme_signature());
+/// Makes a condition of the task's pending fault and tail-calls the prelude's procedure with it.
+pub fn emit_signal(unit: &mut Compiler) -> Emitted<()> {
+    let helper = unit.helpers[&Helper::Condition];
+    let Binding::Known { cell, .. } = unit.binding(&RAISE.into())? else {
+        return Err(CompileError::backend(format!("the prelude defines no procedure {RAISE}")));
+    };
+    let cell = unit.globals.address(cell) as i64;
+    emit(unit, unit.signal, signal_signature(), nameless("signal"), |unit, builder, _| {
+        let function = unit.module.declare_func_in_func(helper, builder.func);
+        let task = builder.ins().get_pinned_reg(I64);
+        let call = builder.ins().call(function, &[task]);
+        let condition = builder.inst_results(call)[0];
+        let address = builder.ins().iconst(I64, cell);
+        let closure = builder.ins().load(I64, PLAIN, address, 0);
+        let code = builder.ins().load(I64, PLAIN, closure, 8);
+        let (one, filler) = (builder.ins().iconst(I64, 1), builder.ins().iconst(I64, Value::FALSE.0 as i64));
+        let signature = builder.import_signature(scheme_signature());
+        let words = [closure, one, condition, filler, filler, filler];
+        builder.ins().return_call_indirect(signature, code, &words);
+    })
+}
+
+/// Calls the top-level forms one after the other. They are part of what a continuation goes on with, so this is compiled code.
+pub fn emit_program(unit: &mut Compiler) -> Emitted<FuncId> {
+    let id = unit.declare()?;
+    let thunks = unit.thunks().to_vec();
+    emit(unit, id, scheme_signature(), nameless("program"), |unit, builder, _| {
         let (none, filler) = (builder.ins().iconst(I64, 0), builder.ins().iconst(I64, Value::FALSE.0 as i64));
-        let call =
-            builder.ins().call_indirect(target, words[1], &[words[2], none, filler, filler, filler, filler]);
-        let value = builder.inst_results(call)[0];
-        builder.ins().set_pinned_reg(saved);
+        let words = [filler, none, filler, filler, filler, filler];
+        let mut value = builder.ins().iconst(I64, Value::UNSPECIFIED.0 as i64);
+        for thunk in thunks {
+            let function = unit.module.declare_func_in_func(thunk, builder.func);
+            let call = builder.ins().call(function, &words);
+            value = builder.inst_results(call)[0];
+        }
         builder.ins().return_(&[value]);
     })?;
     Ok(id)
@@ -64,7 +84,9 @@ fn emit_apply(unit: &mut Compiler) -> Emitted<FuncId> {
         let function = unit.module.declare_func_in_func(helper, builder.func);
         let task = builder.ins().get_pinned_reg(I64);
         let call = builder.ins().call(function, &[task, words[1], words[2], words[3], words[4], words[5]]);
-        let count = builder.inst_results(call)[0];
+        let counted = builder.inst_results(call)[0];
+        signal_if_failed(unit, builder, counted);
+        let count = builder.ins().iadd_imm_s(counted, -1);
         let register = |builder: &mut FunctionBuilder<'_>, index: usize| {
             let offset = machine::LANGUAGE_OFFSET + TaskState::REGISTERS_OFFSET + 8 * index;
             builder.ins().load(I64, PLAIN, task, offset as i32)
@@ -92,9 +114,22 @@ pub fn emit_wrapper(unit: &mut Compiler, number: usize) -> Emitted<FuncId> {
         let all: Vec<ir::Value> = std::iter::once(task).chain(arguments).take(parameters).collect();
         let call = builder.ins().call(function, &all);
         let value = builder.inst_results(call)[0];
+        signal_if_failed(unit, builder, value);
         builder.ins().return_(&[value]);
     })?;
     Ok(id)
+}
+
+/// Raises the pending fault if a helper has returned nothing.
+fn signal_if_failed(unit: &mut Compiler, builder: &mut FunctionBuilder<'_>, result: ir::Value) {
+    let (good, failed) = (builder.create_block(), builder.create_block());
+    builder.set_cold_block(failed);
+    builder.ins().brif(result, good, &[], failed, &[]);
+    builder.switch_to_block(failed);
+    let signal = unit.module.declare_func_in_func(unit.signal, builder.func);
+    builder.ins().call(signal, &[]);
+    builder.ins().trap(NEVER);
+    builder.switch_to_block(good);
 }
 
 fn nameless(name: &str) -> PendingFunction {
@@ -109,7 +144,7 @@ fn nameless(name: &str) -> PendingFunction {
     }
 }
 
-/// One block of straight-line code.
+/// A function that `body` fills.
 fn emit(
     unit: &mut Compiler,
     id: FuncId,

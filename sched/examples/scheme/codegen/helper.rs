@@ -1,24 +1,29 @@
 //! The runtime's entry points that compiled code calls by itself. Each takes the task first.
+//!
+//! Like a primitive, an entry point that returns a word says with [`Value::FAILED`](crate::scheme::value::Value::FAILED) that
+//! it has failed: the fault waits in the task, and compiled code raises it, where it stands.
 
 use cranelift_codegen::ir::{AbiParam, Signature, types::I64};
 use cranelift_codegen::isa::CallConv;
 
-use crate::scheme::runtime::{allocate, arithmetic, calls, check};
+use crate::scheme::runtime::{allocate, arithmetic, calls, check, conditions};
 
 /// A runtime entry point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Helper {
-    /// `(task, closure, count, a0 … a3)`: the stack limit was reached: a safepoint, or the end.
+    /// `(task) -> condition`: describes the pending fault.
+    Condition,
+    /// `(task, closure, count, a0 … a3) -> word`: the stack limit was reached: a safepoint, or a fault.
     StackCheck,
     /// `(task, count | required << 32, a0 … a3) -> list` of the arguments behind the required ones.
     Rest,
-    /// `(task, count, a0 … a3) -> count`: spreads `apply`'s arguments over the task's registers.
+    /// `(task, count, a0 … a3) -> count + 1`: spreads `apply`'s arguments over the task's registers.
     Apply,
-    /// `(task, callee, count)`: does not return.
+    /// `(task, callee, count)`: always fails.
     CallError,
-    /// `(task, number of the global)`: does not return.
+    /// `(task, number of the global)`: always fails.
     Unbound,
-    /// `(task, name symbol)`: does not return.
+    /// `(task, name symbol)`: always fails.
     Unassigned,
     /// `(task, header, code) -> closure` whose captured values are still to be stored.
     Closure,
@@ -46,7 +51,8 @@ pub enum Helper {
 
 impl Helper {
     /// All of them.
-    pub const ALL: [Helper; 17] = [
+    pub const ALL: [Helper; 18] = [
+        Helper::Condition,
         Helper::StackCheck,
         Helper::Rest,
         Helper::Apply,
@@ -74,6 +80,7 @@ impl Helper {
     /// Where its code is.
     pub fn address(self) -> *const u8 {
         match self {
+            Helper::Condition => conditions::condition as *const u8,
             Helper::StackCheck => check::stack_check as *const u8,
             Helper::Rest => calls::rest as *const u8,
             Helper::Apply => calls::apply as *const u8,
@@ -97,6 +104,7 @@ impl Helper {
     /// Number of words it takes, the task included.
     fn parameters(self) -> usize {
         match self {
+            Helper::Condition => 1,
             Helper::StackCheck => 7,
             Helper::Rest | Helper::Apply => 6,
             Helper::Unbound | Helper::Unassigned | Helper::Box | Helper::Shade => 2,
@@ -104,12 +112,9 @@ impl Helper {
         }
     }
 
-    /// Does it return a word?
+    /// Does it return a word? Zero means that it has failed.
     fn returns(self) -> bool {
-        !matches!(
-            self,
-            Helper::StackCheck | Helper::CallError | Helper::Unbound | Helper::Unassigned | Helper::Shade
-        )
+        self != Helper::Shade
     }
 
     /// Its C signature.
@@ -132,6 +137,13 @@ pub fn c_signature(parameters: usize, returns: bool) -> Signature {
 pub fn scheme_signature() -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.extend((0..2 + REGISTER_ARGUMENTS).map(|_| AbiParam::new(I64)));
+    signature.returns.push(AbiParam::new(I64));
+    signature
+}
+
+/// The signature of the code that raises the pending fault. It does not return.
+pub fn signal_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
     signature.returns.push(AbiParam::new(I64));
     signature
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::Signature;
@@ -13,11 +14,13 @@ use super::constant::Constants;
 use super::error::CompileError;
 use super::function::FunctionCompiler;
 use super::global::Binding;
-use super::glue::Glue;
-use super::helper::{Helper, c_signature, scheme_signature};
+use super::glue;
+use super::helper::{Helper, c_signature, scheme_signature, signal_signature};
 use super::isa;
 use super::scope::{LambdaKey, Scope};
+use crate::scheme::continuation::base;
 use crate::scheme::core::{ExprKind, Lambda, Program, Span};
+use crate::scheme::fault::Fault;
 use crate::scheme::frame_table::{FrameTable, PendingFunction};
 use crate::scheme::globals::{Cell, Globals};
 use crate::scheme::machine::Heap;
@@ -50,7 +53,7 @@ pub struct Compiler {
     pub(super) wrappers: HashMap<usize, ObjectRef>,
     functions: Vec<(FuncId, PendingFunction)>,
     thunks: Vec<FuncId>,
-    glue: Option<Glue>,
+    pub(super) signal: FuncId,
 }
 
 /// A program as far as code emission has to know it.
@@ -98,11 +101,13 @@ pub struct Image {
     /// Global variables.
     pub globals: Globals,
     /// What is known of the code.
-    pub frames: FrameTable,
-    /// Code of the top-level forms, in order.
-    pub thunks: Vec<usize>,
-    /// The way in from Rust: `(task, code, closure) -> value`.
-    pub entry: usize,
+    pub frames: Arc<FrameTable>,
+    /// Code that runs all top-level forms, in order.
+    pub program: usize,
+    /// Code that raises the task's pending fault.
+    pub signal: usize,
+    /// The condition to raise when there is no memory to make one.
+    pub out_of_memory: Value,
 }
 
 impl Compiler {
@@ -126,8 +131,10 @@ impl Compiler {
             let id = import(&mut module, &isa::import_name(&primitive), &primitive_signature(&primitive))?;
             imported.push((primitive, id));
         }
+        let signal = module.declare_anonymous_function(&signal_signature()).map_err(CompileError::backend)?;
         let mut compiler = Compiler {
             module,
+            signal,
             constants: Constants::new(heap),
             globals: Globals::default(),
             bindings: imported
@@ -150,9 +157,8 @@ impl Compiler {
             wrappers: HashMap::new(),
             functions: Vec::new(),
             thunks: Vec::new(),
-            glue: None,
         };
-        compiler.glue = Some(Glue::emit(&mut compiler)?);
+        glue::bind_all(&mut compiler)?;
         Ok(compiler)
     }
 
@@ -322,27 +328,36 @@ impl Compiler {
         (self.module.make_context(), FunctionBuilderContext::new())
     }
 
-    /// Links everything.
+    /// Links everything. `heap_limit` is for the message when that is reached.
     ///
     /// # Errors
     ///
     /// [`CompileError::Backend`] if the code cannot be made executable.
-    pub fn finish(mut self) -> Result<Image, CompileError> {
+    pub fn finish(mut self, heap_limit: usize) -> Result<Image, CompileError> {
+        glue::emit_signal(&mut self)?;
+        self.drain()?;
+        let program = glue::emit_program(&mut self)?;
         self.module.finalize_definitions().map_err(CompileError::backend)?;
         let address = |id| self.module.get_finalized_function(id) as usize;
         for (closure, code) in &self.unpatched {
             closure.word(1).store(address(*code) as u64, std::sync::atomic::Ordering::Relaxed);
         }
         let mut frames = FrameTable::default();
+        base::describe(&mut frames);
         for (id, function) in std::mem::take(&mut self.functions) {
             function.settle(address(id), &mut frames);
         }
         frames.seal();
-        let thunks = self.thunks.iter().map(|id| address(*id)).collect();
-        let entry = self.glue.as_ref().map_or(0, |glue| address(glue.entry));
+        let (program, signal) = (address(program), address(self.signal));
+        let out_of_memory = self.constants.condition(&Fault::OutOfMemory { limit: heap_limit })?;
         let (heap, constants, symbols) = self.constants.into_parts();
-        let (module, globals) = (self.module, self.globals);
-        Ok(Image { module, heap, constants, symbols, globals, frames, thunks, entry })
+        let (module, globals, frames) = (self.module, self.globals, Arc::new(frames));
+        Ok(Image { module, heap, constants, symbols, globals, frames, program, signal, out_of_memory })
+    }
+
+    /// The top-level forms so far.
+    pub(super) fn thunks(&self) -> &[FuncId] {
+        &self.thunks
     }
 }
 

@@ -35,6 +35,10 @@ pub fn object(
         Kind::Bytevector => "a bytevector",
         Kind::Table => "a hash table",
         Kind::Port => "a port",
+        Kind::Frames | Kind::Continuation => "a continuation",
+        Kind::Condition => "an error object",
+        Kind::Values => "multiple values",
+        Kind::Record => "a record",
     };
     ObjectRef::of(value, kind).ok_or_else(|| wrong(procedure, position, expected, value))
 }

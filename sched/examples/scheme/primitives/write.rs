@@ -84,6 +84,10 @@ impl Printer {
             Some(Kind::Bytevector) => self.bytevector(object),
             Some(Kind::Table) => self.out.push_str("#<hash-table>"),
             Some(Kind::Port) => self.out.push_str("#<port>"),
+            Some(Kind::Frames | Kind::Continuation) => self.out.push_str("#<continuation>"),
+            Some(Kind::Condition) => self.out.push_str("#<error>"),
+            Some(Kind::Values) => self.out.push_str("#<values>"),
+            Some(Kind::Record) => self.out.push_str("#<record>"),
             Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum) | None => self.out.push_str("#<unknown>"),
         }
     }

@@ -7,7 +7,7 @@ use unwind_walk::{FramePointers, LiveStack, Registers, Walk};
 
 use crate::scheme::core::Span;
 use crate::scheme::fault::{Failure, Fault, TraceLine};
-use crate::scheme::frame_table::FrameTable;
+use crate::scheme::frame_table::{FrameTable, FunctionRecord};
 use crate::scheme::machine::Machine;
 
 /// Lines at the inner end of a backtrace.
@@ -28,6 +28,10 @@ struct Trace {
     user: Option<Place>,
     count: usize,
 }
+
+/// Procedures of the prelude through which things are raised: no news at the inner end of a backtrace.
+const RAISING: [&str; 6] =
+    ["raise", "raise-continuable", "error", "%raise-fault", "%outer-handlers", "%handler-returned"];
 
 impl Trace {
     fn add(&mut self, place: Place, is_prelude: bool) {
@@ -76,7 +80,10 @@ fn walk(machine: &Machine<'_>, frames: &FrameTable) -> Trace {
     machine.current().bars(|bars| {
         Walk::new(&FramePointers, &memory).barriers(bars).diagnose(registers, |frame| {
             let function = frames.function_at(frame.lookup_pc());
-            if let Some(function) = function.filter(|f| f.file.is_some()) {
+            let is_news = |f: &&FunctionRecord| {
+                f.file.is_some() && !(trace.count == 0 && f.is_prelude && RAISING.contains(&&*f.name))
+            };
+            if let Some(function) = function.filter(is_news) {
                 trace.add(Place(frame.pc), function.is_prelude);
             }
             ControlFlow::Continue(())

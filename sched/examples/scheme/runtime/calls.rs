@@ -25,7 +25,7 @@ pub extern "C" fn rest(task: *const Task, counts: u64, a: Value, b: Value, c: Va
 }
 
 /// Spreads `(apply f a … list)`: `f` and the first four arguments go to the task's registers, the others to its buffer.
-/// Returns how many there are. No safepoint lies between this and the call.
+/// Returns how many there are, plus one. No safepoint lies between this and the call.
 pub extern "C" fn apply(task: *const Task, count: usize, a: Value, b: Value, c: Value, d: Value) -> usize {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
@@ -34,8 +34,8 @@ pub extern "C" fn apply(task: *const Task, count: usize, a: Value, b: Value, c: 
         spread(&machine, &Arguments::new(&machine, &first, count))
     };
     match spread {
-        Ok(count) => count,
-        Err(fault) => machine.fail(fault),
+        Ok(count) => count + 1,
+        Err(fault) => machine.refuse(fault).0 as usize,
     }
 }
 
@@ -96,22 +96,22 @@ fn takes(arity: Arity) -> String {
 }
 
 /// The check before a call has failed.
-pub extern "C" fn call_error(task: *const Task, callee: Value, count: usize) -> ! {
+pub extern "C" fn call_error(task: *const Task, callee: Value, count: usize) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
-    machine.fail(bad_call(&machine, callee, count))
+    machine.refuse(bad_call(&machine, callee, count))
 }
 
 /// A global without a value.
-pub extern "C" fn unbound(task: *const Task, number: usize) -> ! {
+pub extern "C" fn unbound(task: *const Task, number: usize) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
-    machine.fail(Fault::Unbound { name: machine.scheme().globals.name(number).into() })
+    machine.refuse(Fault::Unbound { name: machine.scheme().globals.name(number).into() })
 }
 
 /// A `letrec` variable without a value. `name` is its symbol.
-pub extern "C" fn unassigned(task: *const Task, name: Value) -> ! {
+pub extern "C" fn unassigned(task: *const Task, name: Value) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
-    machine.fail(Fault::Unassigned { name: shortened(name) })
+    machine.refuse(Fault::Unassigned { name: shortened(name) })
 }

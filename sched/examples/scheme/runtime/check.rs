@@ -2,6 +2,7 @@
 
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
+use crate::scheme::stacks::RED_ZONE;
 use crate::scheme::value::Value;
 
 use super::arguments::Arguments;
@@ -16,11 +17,11 @@ pub extern "C" fn stack_check(
     b: Value,
     c: Value,
     d: Value,
-) {
+) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
-    if stack_pointer() < machine.current().task().real_limit() {
-        machine.fail(Fault::StackOverflow { bytes: stack_bytes(&machine) });
+    if stack_pointer() < machine.current().task().real_limit() && !handles_overflow(&machine) {
+        return machine.refuse(overflow(&machine));
     }
     let first = [a, b, c, d];
     {
@@ -31,10 +32,30 @@ pub extern "C" fn stack_check(
     for (i, value) in [closure, a, b, c, d].into_iter().enumerate() {
         machine.state().set_register(i, value);
     }
+    Value::TRUE
 }
 
 /// Roughly: the address of a local.
 fn stack_pointer() -> usize {
     let here = 0_usize;
     (&raw const here) as usize
+}
+
+/// Is this a handler of the overflow, which runs in the place of the raise? It may use the first half of the red zone.
+///
+/// The end of that is the end of the program: what handles it has none.
+fn handles_overflow(machine: &Machine<'_>) -> bool {
+    let state = machine.state();
+    if !state.is_overflowing() {
+        state.set_overflowing(true);
+        return false;
+    }
+    if stack_pointer() < machine.current().task().real_limit() - RED_ZONE / 2 {
+        machine.leave(overflow(machine));
+    }
+    true
+}
+
+fn overflow(machine: &Machine<'_>) -> Fault {
+    Fault::StackOverflow { bytes: stack_bytes(machine) }
 }

@@ -6,5 +6,6 @@ pub mod arithmetic;
 pub mod backtrace;
 pub mod calls;
 pub mod check;
+pub mod conditions;
 pub mod run;
 pub mod state;

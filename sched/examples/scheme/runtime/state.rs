@@ -1,13 +1,14 @@
 //! What a task of Scheme keeps besides its stack: arguments that do not fit registers, and how it ended.
 //!
-//! Compiled code reads and writes the first two fields at fixed offsets, without a write barrier: arguments count as
+//! Compiled code reads and writes the first three fields at fixed offsets, without a write barrier: arguments count as
 //! roots only between two calls of [`TaskState::keep_arguments`], and whoever makes them roots shades them while
 //! marking. The collector may look on while the task runs, so buffers that were outgrown are kept.
 
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::scheme::fault::Failure;
+use crate::scheme::continuation::state::ContinuationState;
+use crate::scheme::fault::{Failure, Fault};
 use crate::scheme::object::MAX_PARAMETERS;
 use crate::scheme::value::Value;
 
@@ -24,12 +25,17 @@ pub struct TaskState {
     arguments: AtomicPtr<AtomicU64>,
     /// What `apply` and the stack check hand back: a closure, then four arguments.
     registers: [AtomicU64; REGISTERS],
+    /// Continuations.
+    pub continuation: ContinuationState,
     /// How many words of the buffer are roots at the moment.
     live: AtomicUsize,
     /// Every buffer that was in use. Boxes of words that are only reached through `arguments`.
     buffers: Mutex<Vec<Buffer>>,
-    recover: AtomicUsize,
+    /// What a primitive has refused, until it is raised.
+    pending: Mutex<Option<Fault>>,
     failure: Mutex<Option<Failure>>,
+    /// Has the stack overflowed, and was nothing dropped since?
+    overflowing: AtomicBool,
 }
 
 impl TaskState {
@@ -44,10 +50,12 @@ impl TaskState {
         let state = TaskState {
             arguments: AtomicPtr::new(std::ptr::null_mut()),
             registers,
+            continuation: ContinuationState::new(),
             live: AtomicUsize::new(0),
             buffers: Mutex::new(Vec::new()),
-            recover: AtomicUsize::new(0),
+            pending: Mutex::new(None),
             failure: Mutex::new(None),
+            overflowing: AtomicBool::new(false),
         };
         state.reserve_arguments(MAX_PARAMETERS);
         state
@@ -94,16 +102,27 @@ impl TaskState {
     pub fn visit(&self, visit: &mut dyn FnMut(usize)) {
         let live = self.live.load(Ordering::Acquire);
         (0..live).for_each(|i| visit(self.argument(i).0 as usize));
+        self.continuation.visit(visit);
     }
 
-    /// Where a fault goes on: the address of a recover point; 0 for none. Returns the one before.
-    pub fn set_recover_point(&self, point: usize) -> usize {
-        self.recover.swap(point, Ordering::Relaxed)
+    /// Notes what is to be raised.
+    pub fn set_pending(&self, fault: Fault) {
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
     }
 
-    /// The address of the recover point.
-    pub fn recover_point(&self) -> usize {
-        self.recover.load(Ordering::Relaxed)
+    /// What is to be raised, once.
+    pub fn take_pending(&self) -> Option<Fault> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Is a stack overflow being handled?
+    pub fn is_overflowing(&self) -> bool {
+        self.overflowing.load(Ordering::Relaxed)
+    }
+
+    /// A stack overflow is handled from now on, or was.
+    pub fn set_overflowing(&self, overflowing: bool) {
+        self.overflowing.store(overflowing, Ordering::Relaxed);
     }
 
     /// Notes how the program ended.
@@ -125,9 +144,15 @@ mod tests {
     fn only_live_arguments_are_roots() {
         let state = TaskState::new();
         (0..10).for_each(|i| state.set_argument(i, Value::index(i)));
+        let others = {
+            let mut others = 0;
+            state.visit(&mut |_| others += 1);
+            others
+        };
         let seen = || {
             let mut seen = Vec::new();
             state.visit(&mut |v| seen.push(Value(v as u64)));
+            seen.truncate(seen.len() - others);
             seen
         };
         assert_eq!(seen(), []);
