@@ -11,25 +11,34 @@ use barrier_arch::{Spacing, StkbarSlice, Stub, is_barrier};
 use support::plain::PlainStack;
 use support::{MODES, TestStack, install_here, return_slots};
 
-/// The modes in which there is something to patch.
-const ON: [Spacing; 2] = [Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
 const BYTES: usize = 1 << 14;
 
-/// A stack with barriers over 0x1000, 0x1001, … in the `count` slots 64 bytes apart from the middle up.
+/// How many of `count` barriers there are: with none wanted, every operation finds nothing to do, and every answer is that of a plain stack.
+fn of(spacing: Spacing, count: usize) -> usize {
+    if spacing == Spacing::Off { 0 } else { count }
+}
+
+/// A stack with barriers (unless they are off) over 0x1000, 0x1001, … in the `count` slots 64 bytes apart from the middle up.
 fn with_barriers(spacing: Spacing, count: usize) -> (PlainStack, Vec<usize>) {
     let mut stack = PlainStack::new(BYTES, spacing);
     let first = stack.bars.base() + 1024;
     let slots: Vec<usize> = (0..count).map(|i| first + 64 * i).collect();
     for (i, &slot) in slots.iter().enumerate() {
-        assert_eq!(stack.install_over(slot, 0x1000 + i), Ok(()));
+        assert_eq!(stack.install_over(slot, 0x1000 + i), installs(spacing));
     }
     (stack, slots)
 }
 
-/// A return through the barrier in `slot`.
+/// What an installation answers where nothing is wrong.
+fn installs(spacing: Spacing) -> Result<(), Refused> {
+    if spacing == Spacing::Off { Err(Refused::Full(0)) } else { Ok(()) }
+}
+
+/// A return through `slot`: where it leads.
 fn hit(stack: &mut PlainStack, slot: usize) -> usize {
-    let stub = Stub::at(stack.load(slot)).expect("a barrier");
-    reference::hit(stub, slot + 8, stack).unwrap()
+    let word = stack.load(slot);
+    assert_eq!(is_barrier(word), stack.bars.capacity() > 0);
+    Stub::at(word).map_or(word, |stub| reference::hit(stub, slot + 8, stack).unwrap())
 }
 
 fn words(stack: &PlainStack, slots: &[usize]) -> Vec<usize> {
@@ -47,9 +56,13 @@ fn refuses(stack: &PlainStack, slot: usize, why: Refused) {
 
 #[test]
 fn every_refusal_says_why_and_changes_nothing() {
-    for spacing in ON {
+    for spacing in MODES {
         let (mut stack, slots) = with_barriers(spacing, 3);
         let last = slots[2];
+        if spacing == Spacing::Off {
+            [0, slots[0], last + 8].iter().for_each(|&slot| refuses(&stack, slot, Refused::Full(0)));
+            continue;
+        }
         for outside in [0, stack.bars.base() - 8, stack.bars.stack_hi(), stack.bars.top(), last + 12] {
             refuses(&stack, outside, Refused::OutsideStack(outside));
         }
@@ -81,17 +94,17 @@ fn a_full_array_refuses() {
 
 #[test]
 fn removal_after_some_hits_restores_the_rest() {
-    for spacing in ON {
+    for spacing in MODES {
         for hits in 0..=4 {
             let (mut stack, slots) = with_barriers(spacing, 4);
             for (i, &slot) in slots[..hits].iter().enumerate() {
                 assert_eq!(hit(&mut stack, slot), 0x1000 + i);
-                assert_eq!(stack.bars.state(), (i + 1, 4));
+                assert_eq!(stack.bars.state(), (of(spacing, i + 1), of(spacing, 4)));
             }
             let sp = if hits == 0 { slots[0] - 16 } else { slots[hits - 1] + 8 };
             // SAFETY: nothing runs on the stack.
             let removed = unsafe { patch::remove(&stack.bars, sp) };
-            assert_eq!(removed, Removed { restored: 4 - hits, hit: hits, dead: 0 });
+            assert_eq!(removed, Removed { restored: of(spacing, 4 - hits), hit: of(spacing, hits), dead: 0 });
             assert_eq!(words(&stack, &slots), [0x1000, 0x1001, 0x1002, 0x1003]);
             assert_eq!(stack.bars.state(), (0, 0));
             // SAFETY: as above.
@@ -102,13 +115,13 @@ fn removal_after_some_hits_restores_the_rest() {
 
 #[test]
 fn dead_records_are_dropped_and_their_slots_left_alone() {
-    for spacing in ON {
+    for spacing in MODES {
         let (mut stack, slots) = with_barriers(spacing, 5);
         let patched = words(&stack, &slots);
         stack.store(slots[2], 0xfeed); // above sp, but somebody else's by now
         // SAFETY: nothing runs on the stack.
         let removed = unsafe { patch::remove(&stack.bars, slots[1] + 8) };
-        assert_eq!(removed, Removed { restored: 2, hit: 0, dead: 3 });
+        assert_eq!(removed, Removed { restored: of(spacing, 2), hit: 0, dead: of(spacing, 3) });
         assert_eq!(words(&stack, &slots), [patched[0], patched[1], 0xfeed, 0x1003, 0x1004]);
         assert!(stack.bars.is_empty());
     }
@@ -116,19 +129,19 @@ fn dead_records_are_dropped_and_their_slots_left_alone() {
 
 #[test]
 fn skipping_writes_to_no_slot() {
-    for spacing in ON {
+    for spacing in MODES {
         for skipped in 0..=4 {
             let (mut stack, slots) = with_barriers(spacing, 4);
             let patched = words(&stack, &slots);
             let sp = slots.get(skipped).copied().unwrap_or(slots[3] + 8);
             // SAFETY: nothing runs on the stack.
-            assert_eq!(unsafe { patch::skip(&stack.bars, sp) }, skipped);
+            assert_eq!(unsafe { patch::skip(&stack.bars, sp) }, of(spacing, skipped));
             assert_eq!(words(&stack, &slots), patched);
-            assert_eq!(stack.bars.state(), (skipped, 4));
+            assert_eq!(stack.bars.state(), (of(spacing, skipped), of(spacing, 4)));
             for (i, &slot) in slots.iter().enumerate().skip(skipped) {
                 assert_eq!(hit(&mut stack, slot), 0x1000 + i, "those above are still hit");
             }
-            assert_eq!(stack.bars.state(), (4, 4));
+            assert_eq!(stack.bars.state(), (of(spacing, 4), of(spacing, 4)));
             // SAFETY: as above.
             assert_eq!(unsafe { patch::skip(&stack.bars, usize::MAX) }, 0, "a position never goes back");
         }
@@ -137,35 +150,35 @@ fn skipping_writes_to_no_slot() {
 
 #[test]
 fn unwinding_restores_and_marks_hit() {
-    for spacing in ON {
+    for spacing in MODES {
         for unwound in 0..=4 {
             let (stack, slots) = with_barriers(spacing, 4);
             let dst = slots.get(unwound).copied().unwrap_or(slots[3] + 8);
             // SAFETY: nothing runs on the stack.
-            assert_eq!(unsafe { patch::unwind(&stack.bars, slots[0] - 8, dst) }, unwound);
+            assert_eq!(unsafe { patch::unwind(&stack.bars, slots[0] - 8, dst) }, of(spacing, unwound));
             let barriers = slots.iter().filter(|&&slot| is_barrier(stack.load(slot)));
-            assert_eq!(barriers.count(), 4 - unwound);
+            assert_eq!(barriers.count(), of(spacing, 4 - unwound));
             assert!((0..unwound).all(|i| stack.load(slots[i]) == 0x1000 + i));
-            assert_eq!(stack.bars.state(), (unwound, 4));
+            assert_eq!(stack.bars.state(), (of(spacing, unwound), of(spacing, 4)));
         }
     }
 }
 
 #[test]
 fn unwinding_leaves_dead_slots_alone() {
-    for spacing in ON {
+    for spacing in MODES {
         let (stack, slots) = with_barriers(spacing, 4);
         let dead = stack.load(slots[0]);
         // SAFETY: nothing runs on the stack.
-        assert_eq!(unsafe { patch::unwind(&stack.bars, slots[1], slots[3]) }, 3);
+        assert_eq!(unsafe { patch::unwind(&stack.bars, slots[1], slots[3]) }, of(spacing, 3));
         assert_eq!(words(&stack, &slots[..3]), [dead, 0x1001, 0x1002]);
-        assert_eq!(stack.bars.state(), (3, 4));
+        assert_eq!(stack.bars.state(), (of(spacing, 3), of(spacing, 4)));
     }
 }
 
 #[test]
 fn purging_empties_the_array_and_writes_to_no_slot() {
-    for spacing in ON {
+    for spacing in MODES {
         let (stack, slots) = with_barriers(spacing, 4);
         let patched = words(&stack, &slots);
         // SAFETY: nothing runs on the stack.
@@ -176,7 +189,8 @@ fn purging_empties_the_array_and_writes_to_no_slot() {
 
 #[test]
 fn barriers_move_with_their_stack() {
-    for (from, to) in [(ON[0], ON[0]), (ON[0], ON[1]), (ON[1], ON[1])] {
+    let [off, few, all] = MODES;
+    for (from, to) in [(off, off), (off, all), (few, few), (few, all), (all, all)] {
         for bytes in [BYTES / 2, BYTES, 4 * BYTES] {
             for hits in 0..=4 {
                 let (mut old, slots) = with_barriers(from, 4);
@@ -192,11 +206,12 @@ fn barriers_move_with_their_stack() {
                     .for_each(|a| new.store(a.wrapping_add(delta), old.load(a)));
                 // SAFETY: nothing runs on either; the part from `sp` was copied.
                 assert!(unsafe { patch::carry_over(&old.bars, &new.bars, sp) });
-                assert_eq!(new.bars.state(), (hits, 4), "same indices");
+                assert_eq!(new.bars.state(), (of(from, hits), of(from, 4)), "same indices");
                 for (i, &slot) in slots.iter().enumerate().skip(hits).filter(|&(_, &slot)| slot >= sp) {
                     let slot = slot.wrapping_add(delta);
-                    assert_eq!(new.load(slot), new.bars.stub(i).pc(), "the new class's stub");
-                    assert_eq!(hit(&mut new, slot), 0x1000 + i);
+                    let word = if from == off { 0x1000 + i } else { new.bars.stub(i).pc() };
+                    assert_eq!(new.load(slot), word, "the new class's stub");
+                    assert!(from == off || hit(&mut new, slot) == 0x1000 + i);
                 }
             }
         }
@@ -215,7 +230,7 @@ fn a_move_without_room_for_the_records_changes_nothing() {
 
 #[test]
 fn caller_pcs_are_the_saved_ones() {
-    for spacing in ON {
+    for spacing in MODES {
         let (mut stack, slots) = with_barriers(spacing, 3);
         let plain = slots[2] + 64;
         stack.store(plain, 0x5000);
@@ -229,7 +244,8 @@ fn caller_pcs_are_the_saved_ones() {
             patch::set_caller_pc(plain as *mut usize, 0x6002);
         }
         assert_eq!([pc(slots[1]), pc(plain)], [0x6001, 0x6002]);
-        assert_eq!(words(&stack, &[slots[1], plain]), [patched, 0x6002], "the barrier stands");
+        let word = if spacing == Spacing::Off { 0x6001 } else { patched };
+        assert_eq!(words(&stack, &[slots[1], plain]), [word, 0x6002], "the barrier stands");
         assert_eq!(hit(&mut stack, slots[1]), 0x6001, "and is hit on the way");
     }
 }

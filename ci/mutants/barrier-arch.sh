@@ -6,9 +6,9 @@ assembly=barrier-arch/src/arch/x86_64.rs
 mutant publish-after-patch $mechanism barrier-arch every_instruction a_stub_in_a_slot <<'END'
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
-    word.store(bars.stub(len).pc(), Ordering::Release);
+    word.store(patched as Slot, Ordering::Release);
 ====
-    word.store(bars.stub(len).pc(), Ordering::Release);
+    word.store(patched as Slot, Ordering::Release);
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
 END
@@ -39,9 +39,9 @@ mutant barrier-over-a-barrier $mechanism barrier-arch patch every_refusal <<'END
 END
 
 mutant slot-search-off-by-one $mechanism barrier-arch patch skipping_writes <<'END'
-    (position..len).find(|&i| bars.record(i).saved_lr_ptr >= sp).unwrap_or(len.max(position))
+    (position..len).find(|&i| !arch::is_popped(bars.record(i).saved_lr_ptr, sp)).unwrap_or(len.max(position))
 ====
-    (position..len).find(|&i| bars.record(i).saved_lr_ptr > sp).unwrap_or(len.max(position))
+    (position..len).find(|&i| !arch::is_popped(bars.record(i).saved_lr_ptr, sp + 1)).unwrap_or(len.max(position))
 END
 
 mutant skip-does-not-move $mechanism barrier-arch histories "" <<'END'
@@ -71,13 +71,13 @@ mutant unwind-does-not-mark-hit $mechanism barrier-arch patch unwinding_restores
 END
 
 mutant stale-record-restored $mechanism barrier-arch patch dead_records <<'END'
-    let ours = word.load(Ordering::Relaxed) == bars.stub(index).pc();
+    let ours = Stub::at(word.load(Ordering::Relaxed) as usize) == Some(bars.stub(index));
 ====
     let ours = true;
 END
 
 mutant dead-slot-written $mechanism barrier-arch patch unwinding_leaves_dead_slots_alone <<'END'
-    if slot < sp {
+    if arch::is_popped(slot, sp) {
         return false;
     }
 ====
@@ -93,9 +93,9 @@ mutant purge-does-nothing $mechanism barrier-arch patch purging <<'END'
 END
 
 mutant move-keeps-old-stubs $mechanism barrier-arch patch barriers_move_with_their_stack <<'END'
-                word.store(new.stub(index).pc(), Ordering::Relaxed);
+                word.store(new.stub(index).pc() as Slot, Ordering::Relaxed);
 ====
-                word.store(old.stub(index).pc(), Ordering::Relaxed);
+                word.store(old.stub(index).pc() as Slot, Ordering::Relaxed);
 END
 
 mutant move-forgets-hits $mechanism barrier-arch patch barriers_move_with_their_stack <<'END'
@@ -183,9 +183,9 @@ mutant interrupted-return-ignores-healed-slots $assembly barrier-arch every_inst
 END
 
 mutant reference-off-by-one barrier-arch/src/reference.rs barrier-arch against_reference every_searching_stub <<'END'
-    let position = (index + 1) * below_top::STRIDE;
+((index + 1) * below_top::STRIDE) as u32, len);
 ====
-    let position = index * below_top::STRIDE;
+(index * below_top::STRIDE) as u32, len);
 END
 
 mutant distance-does-not-double barrier-arch/src/spacing.rs barrier-arch lib spacing <<'END'

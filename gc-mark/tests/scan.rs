@@ -2,7 +2,7 @@
 
 mod simulated;
 
-use barrier_arch::{Spacing, is_barrier};
+use barrier_arch::{Key, Spacing, Stub, is_barrier};
 use gc_mark::verify::Reached;
 use gc_mark::{Conservatively, Heap, Object, Receipt, Scan, ScanError, Scanner, Stopped, Verify};
 use simulated::MODES;
@@ -68,18 +68,27 @@ fn a_refused_frame_passes_its_barrier_to_the_next() {
     // Seven of eight functions refuse. The outermost frame is of the first kind.
     let mut shapes = [Shape { permits: false, ..GOOD }; 8];
     shapes[3].permits = true;
-    let mut program = deep(Spacing::default(), &shapes, 800);
-    program.start();
-    let report = program.first_scan().report();
-    let (sp, slots) = (program.stack.sp(), barriers(&program));
-    assert_eq!((slots.len(), report.installed), (6, 6));
-    for (doublings, &slot) in slots.iter().enumerate() {
-        let threshold = sp + (Spacing::FIRST << doublings);
-        assert!((threshold..=threshold + 8 * BYTES).contains(&slot), "{slot:#x} for {threshold:#x}");
-        let owner = program.stack.frames.iter().find(|frame| frame.cfa - 8 == slot).unwrap();
-        assert_eq!(owner.shape, 3);
+    for spacing in MODES {
+        let mut program = deep(spacing, &shapes, 800);
+        let inner = &program.stack.frames[1..program.stack.frames.len() - 1];
+        let expected = match spacing {
+            Spacing::Off => 0,
+            Spacing::Exponential { .. } => 6,
+            Spacing::EveryFrame => inner.iter().filter(|frame| frame.shape == 3).count(),
+        };
+        program.start();
+        let report = program.first_scan().report();
+        let (sp, slots) = (program.stack.sp(), barriers(&program));
+        assert_eq!((slots.len(), report.installed), (expected, expected), "{spacing:?}");
+        for (doublings, &slot) in slots.iter().enumerate() {
+            let threshold = sp + (Spacing::FIRST << doublings);
+            let there = (threshold..=threshold + 8 * BYTES).contains(&slot);
+            assert!(there || spacing == Spacing::EveryFrame, "{slot:#x} for {threshold:#x}");
+            let owner = program.stack.frames.iter().find(|frame| frame.cfa - 8 == slot).unwrap();
+            assert_eq!(owner.shape, 3);
+        }
+        assert!(report.refused <= 7 * (expected + 1) && (report.refused > 0) == (expected > 0), "{report:?}");
     }
-    assert!(report.refused > 0 && report.refused <= 6 * 7, "{report:?}");
 }
 
 #[test]
@@ -202,47 +211,50 @@ fn without_the_write_barrier_the_verifier_names_what_is_lost() {
 
 #[test]
 fn scans_belong_into_their_phases() {
-    let program = deep(Spacing::default(), &[GOOD], 20);
-    let stack = program.stack.stopped(&program.shapes);
-    // SAFETY: simulated frames are laid out as frame pointers say.
-    let mut scanner = unsafe { Scanner::new(&program.heap, &program.phases, &program.shapes, FramePointers) };
-    let receipt = Receipt::new();
-    let first = scanner.first_scan(&stack, &receipt, Spacing::default(), |_| panic!("nothing is marked"));
-    assert!(
-        matches!(first, Err(ScanError::WrongPhase { scan: "first scan", .. })),
-        "the write barrier is off"
-    );
-    let second = scanner.re_scan(&stack, &receipt, |_| panic!("nothing is marked"));
-    assert_eq!(
-        second.unwrap_err().to_string(),
-        "re-scan in phase off: re-scans belong into mark or mark termination"
-    );
-    assert!(barriers(&program).is_empty());
+    for spacing in MODES {
+        let program = deep(spacing, &[GOOD], 20);
+        let stack = program.stack.stopped(&program.shapes);
+        // SAFETY: simulated frames are laid out as frame pointers say.
+        let mut scanner =
+            unsafe { Scanner::new(&program.heap, &program.phases, &program.shapes, FramePointers) };
+        let receipt = Receipt::new();
+        let first = scanner.first_scan(&stack, &receipt, spacing, |_| panic!("nothing is marked"));
+        assert!(
+            matches!(first, Err(ScanError::WrongPhase { scan: "first scan", .. })),
+            "the write barrier is off"
+        );
+        let second = scanner.re_scan(&stack, &receipt, |_| panic!("nothing is marked"));
+        assert_eq!(
+            second.unwrap_err().to_string(),
+            "re-scan in phase off: re-scans belong into mark or mark termination"
+        );
+        assert!(barriers(&program).is_empty());
+    }
 }
 
 #[test]
 fn a_broken_stack_is_an_error_with_all_its_barriers() {
-    let mut program = deep(Spacing::default(), &[GOOD], 200);
-    program.start();
-    program.first_scan();
-    program.step(Op::Clear { local: 0 });
-    // Somebody restores a return address behind our back, and somebody else copies the stub elsewhere.
-    let [low, high] = barriers(&program)[..2] else { panic!("two at least") };
-    let stub = program.stack.load(low);
-    program.stack.store(low, program.stack.bars.get(0).unwrap().saved_lr_val);
-    program.stack.store(low + BYTES, stub);
-    program.phases.scanned().unwrap();
-    program.phases.terminate().unwrap();
-    let stack = program.stack.stopped(&program.shapes);
-    // SAFETY: as above; that this stack is broken is for the scanner to find.
-    let mut scanner = unsafe { Scanner::new(&program.heap, &program.phases, &program.shapes, FramePointers) };
-    let error = scanner.re_scan(&stack, &program.receipt, |_| {}).unwrap_err();
-    assert!(
-        matches!(error, ScanError::Walk { fault: Fault::Missed(missed), .. } if missed.slot == low + BYTES)
-    );
-    let text = error.to_string();
-    assert!(text.contains(&format!("{low:#x}")) && text.contains(&format!("{high:#x}")), "{text}");
-    assert!(text.contains("@@@") && text.contains("==>"), "{text}");
+    for spacing in MODES {
+        let mut program = deep(spacing, &[GOOD], 200);
+        program.start();
+        program.first_scan();
+        program.step(Op::Clear { local: 0 });
+        // A stub gets into the youngest frame's return slot, which has no barrier in any mode.
+        let slot = program.stack.running().cfa - 8;
+        let stub = Stub::new(program.stack.bars.class(), Key::Index(31)).pc();
+        program.stack.store(slot, stub);
+        program.phases.scanned().unwrap();
+        program.phases.terminate().unwrap();
+        let stack = program.stack.stopped(&program.shapes);
+        // SAFETY: as above; that this stack is broken is for the scanner to find.
+        let mut scanner =
+            unsafe { Scanner::new(&program.heap, &program.phases, &program.shapes, FramePointers) };
+        let error = scanner.re_scan(&stack, &program.receipt, |_| {}).unwrap_err();
+        assert!(matches!(error, ScanError::Walk { fault: Fault::Missed(missed), .. } if missed.slot == slot));
+        let text = error.to_string();
+        assert!(barriers(&program)[1..].iter().all(|slot| text.contains(&format!("*{slot:#x}="))), "{text}");
+        assert!(text.contains("@@@") && text.contains("==>"), "{text}");
+    }
 }
 
 #[test]
@@ -273,25 +285,27 @@ fn the_conservative_map_finds_everything_and_skips_nothing() {
 
 #[test]
 fn impossible_addresses_are_no_stopped_stack() {
-    let program = deep(Spacing::default(), &[GOOD], 3);
-    let (bars, good) = (&program.stack.bars, program.stack.registers(&program.shapes));
-    let stopped = |registers: Registers, outermost_sp, saved_from| {
-        // SAFETY: nobody else has the stack; whether the addresses fit is what is tested.
-        unsafe { Stopped::new(registers, bars, outermost_sp, saved_from) }.map(drop)
-    };
-    let outermost = program.stack.frames[0].sp;
-    assert_eq!(stopped(good, outermost, good.sp), Ok(()));
-    for (sp, outermost_sp, saved_from) in [
-        (good.sp, outermost, good.sp + 8),
-        (good.sp, good.sp - 8, good.sp),
-        (good.sp, bars.top(), good.sp),
-        (bars.base() - 8, outermost, bars.base() - 8),
-        (good.sp + 1, outermost, good.sp + 1),
-        (0, 0, 0),
-    ] {
-        assert!(
-            stopped(Registers { sp, ..good }, outermost_sp, saved_from).is_err(),
-            "{sp:#x} {saved_from:#x}"
-        );
+    for spacing in MODES {
+        let program = deep(spacing, &[GOOD], 3);
+        let (bars, good) = (&program.stack.bars, program.stack.registers(&program.shapes));
+        let stopped = |registers: Registers, outermost_sp, saved_from| {
+            // SAFETY: nobody else has the stack; whether the addresses fit is what is tested.
+            unsafe { Stopped::new(registers, bars, outermost_sp, saved_from) }.map(drop)
+        };
+        let outermost = program.stack.frames[0].sp;
+        assert_eq!(stopped(good, outermost, good.sp), Ok(()));
+        for (sp, outermost_sp, saved_from) in [
+            (good.sp, outermost, good.sp + 8),
+            (good.sp, good.sp - 8, good.sp),
+            (good.sp, bars.top(), good.sp),
+            (bars.base() - 8, outermost, bars.base() - 8),
+            (good.sp + 1, outermost, good.sp + 1),
+            (0, 0, 0),
+        ] {
+            assert!(
+                stopped(Registers { sp, ..good }, outermost_sp, saved_from).is_err(),
+                "{sp:#x} {saved_from:#x}"
+            );
+        }
     }
 }
