@@ -85,7 +85,7 @@ check_sound() {
     since=$SECONDS
     if [[ -z $binary ]] || ! run "$1" "$3" "$binary" || ! grep -q '\.\.\. ok$' "$work/run.log"; then
         echo "the tests of $key do not pass before anything is broken:"
-        tail -20 "$work/build.log" "$work/run.log"
+        tail -n 20 "$work/build.log" "$work/run.log"
         exit 2
     fi
     limit=$((20 * (SECONDS - since)))

@@ -145,14 +145,12 @@ impl<'b> Watch<'b> {
         if checker::record(copy.bars, index) != (slot, saved) {
             return Err(Violation::WrongRecord { index, slot, saved });
         }
-        let (Some(old), Some(word)) = (self.word(old_slot), copy.word(slot)) else { return Ok(()) };
-        // A record that was hit, or is dead: its slot is a younger frame's word by now, and may have been adjusted in the copy.
+        // Of a record that was hit, or is dead, the slot is a younger frame's word by now, and says nothing.
         let standing = index >= self.position && self.stands(index);
-        let due = if standing { copy.bars.stub(index).pc() } else { old };
-        if standing == copy.stands(index) {
-            Ok(())
-        } else {
-            Err(Violation::WrongCopy { index, slot, word, due })
+        let due = copy.bars.stub(index).pc();
+        match copy.word(slot) {
+            Some(word) if standing && word != due => Err(Violation::WrongCopy { index, slot, word, due }),
+            _ => Ok(()),
         }
     }
 

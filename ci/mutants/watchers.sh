@@ -69,9 +69,9 @@ mutant check-misses-a-wrong-position $after barrier-arch lib a_skip <<'END'
 END
 
 mutant check-of-a-move-looks-at-records-only $after barrier-arch lib a_move <<'END'
-        if standing == copy.stands(index) {
+            Some(word) if standing && word != due => Err(Violation::WrongCopy { index, slot, word, due }),
 ====
-        if standing || copy.len > 0 {
+            Some(word) if standing && word == 0 => Err(Violation::WrongCopy { index, slot, word, due }),
 END
 
 mutant check-takes-dead-memory-for-slots $after barrier-arch lib stubs_that_mean_nothing <<'END'
