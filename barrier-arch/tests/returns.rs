@@ -142,19 +142,21 @@ fn upper_halves_of_vector_registers_survive() {
     use std::arch::x86_64::{__m256, _mm256_add_ps, _mm256_set1_ps};
     #[inline(never)]
     #[target_feature(enable = "avx")]
-    fn recurse(depth: u64, bars: &StkbarSlice) -> __m256 {
+    fn recurse(depth: u64, bars: &StkbarSlice, spacing: Spacing) -> __m256 {
         if depth == 0 {
-            install_here(bars, Spacing::EveryFrame);
+            assert_eq!(install_here(bars, spacing) > 0, spacing != Spacing::Off);
             return _mm256_set1_ps(1.0);
         }
-        _mm256_add_ps(recurse(black_box(depth - 1), bars), _mm256_set1_ps(1.0))
+        _mm256_add_ps(recurse(black_box(depth - 1), bars, spacing), _mm256_set1_ps(1.0))
     }
-    let stack = TestStack::new(1 << 17, Spacing::EveryFrame);
-    let sum: [f32; 8] = stack.run(|bars| {
-        let mut out = [0.0; 8];
-        // SAFETY: the processor has AVX; eight floats fit.
-        unsafe { std::arch::x86_64::_mm256_storeu_ps(out.as_mut_ptr(), recurse(64, bars)) };
-        out
-    });
-    assert_eq!(sum, [65.0; 8]);
+    for spacing in MODES {
+        let stack = TestStack::new(1 << 17, spacing);
+        let sum: [f32; 8] = stack.run(|bars| {
+            let mut out = [0.0; 8];
+            // SAFETY: the processor has AVX; eight floats fit.
+            unsafe { std::arch::x86_64::_mm256_storeu_ps(out.as_mut_ptr(), recurse(64, bars, spacing)) };
+            out
+        });
+        assert_eq!(sum, [65.0; 8]);
+    }
 }
