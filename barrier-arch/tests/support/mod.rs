@@ -97,7 +97,7 @@ pub fn return_slots(bars: &StkbarSlice) -> Vec<usize> {
 }
 
 /// Return slot of the frame with this stack and frame pointer, and the caller's; `None` for the outermost.
-fn step((sp, fp): (usize, usize)) -> Option<(usize, (usize, usize))> {
+pub fn step((sp, fp): (usize, usize)) -> Option<(usize, (usize, usize))> {
     // SAFETY: words of a chain that starts at a live frame.
     let word = |address: usize| unsafe { (address as *const usize).read() };
     let slot_bytes = arch::SLOT_BYTES;
