@@ -93,22 +93,29 @@ const RECORD: FrameRecord = match description::host() {
 };
 const LINKED: bool = matches!(description::host(), Some(host) if host.link_register.is_some());
 
+/// Bytes from a frame's stack pointer up to its locals: room for what its callees, or the end of the chain, keep there.
+pub const LOCALS_AT: usize = match RECORD {
+    FrameRecord::AtFramePointer(bytes) if LINKED => bytes,
+    FrameRecord::AtFramePointer(_) | FrameRecord::BelowFramePointer(_) => 0,
+    FrameRecord::AtStackPointer { return_address } => (return_address + SLOT_BYTES).next_multiple_of(16),
+};
+
 /// Bytes that [`call`] takes for a frame of `locals` words.
 pub const fn frame_bytes(locals: usize) -> usize {
-    let linkage = match RECORD {
+    let link = match RECORD {
         FrameRecord::AtFramePointer(bytes) | FrameRecord::BelowFramePointer(bytes) => bytes,
-        FrameRecord::AtStackPointer { return_address } => return_address + SLOT_BYTES,
+        FrameRecord::AtStackPointer { .. } => 0,
     };
-    linkage + locals * SLOT_BYTES
+    link + LOCALS_AT + locals * SLOT_BYTES
 }
 
-/// Makes the outermost frame of a stack that starts below `stack_hi`: the one at which a walk ends.
-pub fn outermost(stack_hi: usize, memory: &mut impl Memory) -> Frame {
-    let sp = stack_hi - frame_bytes(0).next_multiple_of(16);
+/// Makes the outermost frame of a stack that starts below `stack_hi`, with `locals` words of locals, all zero: the one at which
+/// a walk ends.
+pub fn outermost(stack_hi: usize, locals: usize, memory: &mut impl Memory) -> Frame {
+    let sp = stack_hi - LOCALS_AT - locals * SLOT_BYTES;
     (sp..stack_hi).step_by(SLOT_BYTES).for_each(|address| memory.store(address, 0));
-    let ends_at_record = LINKED && matches!(RECORD, FrameRecord::AtFramePointer(_));
-    let at_sp = matches!(RECORD, FrameRecord::AtStackPointer { .. });
-    Frame { sp, fp: if ends_at_record || at_sp { sp } else { 0 }, slot: 0, locals: sp }
+    let fp = if LOCALS_AT == 0 { 0 } else { sp };
+    Frame { sp, fp, slot: 0, locals: sp + LOCALS_AT }
 }
 
 /// `caller` calls a function with `locals` words of locals, to go on at `return_pc`. Returns the function's frame.
@@ -117,12 +124,10 @@ pub fn outermost(stack_hi: usize, memory: &mut impl Memory) -> Frame {
 pub fn call(caller: &Frame, locals: usize, return_pc: usize, memory: &mut impl Memory) -> Frame {
     let sp = caller.sp - frame_bytes(locals);
     let below = |slots: usize| caller.sp - slots * SLOT_BYTES;
-    let (slot, fp, locals) = match RECORD {
-        FrameRecord::AtFramePointer(_) => (below(1), below(2), sp),
-        FrameRecord::BelowFramePointer(_) => (below(1), caller.sp, sp),
-        FrameRecord::AtStackPointer { return_address } => {
-            (caller.sp + return_address, sp, sp + return_address + SLOT_BYTES)
-        }
+    let (slot, fp) = match RECORD {
+        FrameRecord::AtFramePointer(_) => (below(1), below(2)),
+        FrameRecord::BelowFramePointer(_) => (below(1), caller.sp),
+        FrameRecord::AtStackPointer { return_address } => (caller.sp + return_address, sp),
     };
     let (link, to) = match RECORD {
         FrameRecord::AtStackPointer { .. } => (sp, caller.sp),
@@ -130,5 +135,5 @@ pub fn call(caller: &Frame, locals: usize, return_pc: usize, memory: &mut impl M
     };
     memory.store(slot, return_pc);
     memory.store(link, to);
-    Frame { sp, fp, slot, locals }
+    Frame { sp, fp, slot, locals: sp + LOCALS_AT }
 }

@@ -28,7 +28,7 @@ fn violation<T>(result: Result<T, ScanError<'_>>) -> Result<T, Violation> {
 
 /// Return slots that hold barriers, low to high, as the simulation knows them.
 fn barriers(program: &Program) -> Vec<usize> {
-    let inner = program.stack.frames[1..].iter().rev().map(|frame| frame.cfa - 8);
+    let inner = program.stack.frames[1..].iter().rev().map(|frame| frame.slot);
     inner.filter(|&slot| is_barrier(program.stack.load(slot))).collect()
 }
 
@@ -73,7 +73,7 @@ fn scanned(spacing: Spacing) -> Program {
 fn a_stub_without_a_record_is_a_violation() {
     for spacing in MODES {
         let mut program = scanned(spacing);
-        let slot = program.stack.frames[50].cfa - 8;
+        let slot = program.stack.frames[50].slot;
         let foreign = Stub::new(program.stack.bars.class(), barrier_arch::Key::Index(31)).pc();
         let recorded = program.stack.bars.find(slot).is_some();
         program.stack.store(slot, foreign);
@@ -119,7 +119,7 @@ fn scans_of_debug_builds_check() {
         let mut program = scanned(*spacing);
         program.step(Op::Clear { local: 0 });
         // Far above where the re-scan stops, a stub that belongs to nobody.
-        let slot = program.stack.frames[1].cfa - 8;
+        let slot = program.stack.frames[1].slot;
         let stub = Stub::new(program.stack.bars.class(), barrier_arch::Key::Index(30)).pc();
         program.stack.store(slot, stub);
         program.phases.scanned().unwrap();

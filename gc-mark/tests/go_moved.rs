@@ -28,7 +28,7 @@ fn relocate(program: &mut Program, log2: u32) {
     let up = new.bars.stack_hi().wrapping_sub(old.bars.stack_hi());
     for (depth, frame) in old.frames.iter().enumerate() {
         let locals = (0..shapes.get(frame.shape).locals).map(|i| old.slot(depth, i));
-        let words = locals.chain((depth > 0).then_some(frame.cfa - 8));
+        let words = locals.chain((depth > 0).then_some(frame.slot));
         words.for_each(|slot| new.store(slot.wrapping_add(up), old.load(slot)));
     }
     // SAFETY: nothing runs on either, and the copy is complete.

@@ -13,7 +13,7 @@ use unwind_walk::FramePointers;
 const DEPTH: usize = 300;
 
 fn standing(program: &Program) -> usize {
-    let slots = program.stack.frames[1..].iter().map(|frame| frame.cfa - 8);
+    let slots = program.stack.frames[1..].iter().map(|frame| frame.slot);
     slots.filter(|&slot| is_barrier(program.stack.load(slot))).count()
 }
 

@@ -3,6 +3,7 @@
 mod simulated;
 
 use barrier_arch::Spacing;
+use barrier_arch::arch::SLOT_BYTES;
 use gc_mark::{Heap, Object};
 use proptest::prelude::*;
 use simulated::MODES;
@@ -83,9 +84,9 @@ proptest! {
             let sp = program.stack.sp();
             let report = program.terminate();
             // What ran, saved register included; the frames that ended count, too.
-            let ran = program.ran_to - sp.min(scanned_at) + 8;
+            let ran = program.ran_to - sp.min(scanned_at) + SLOT_BYTES;
             let slack = 2 * program.shapes.largest();
-            let whole = program.stack.bars.stack_hi() - sp + 8;
+            let whole = program.stack.bars.stack_hi() - sp + SLOT_BYTES;
             let bound = match spacing {
                 Spacing::Off => whole,
                 Spacing::EveryFrame => ran + slack,

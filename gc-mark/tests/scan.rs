@@ -2,6 +2,8 @@
 
 mod simulated;
 
+use barrier_arch::arch::SLOT_BYTES;
+use barrier_arch::reference::frame_bytes;
 use barrier_arch::{Key, Spacing, Stub, is_barrier};
 use gc_mark::verify::Reached;
 use gc_mark::{Conservatively, Heap, Object, Receipt, Scan, ScanError, Scanner, Stopped, Verify};
@@ -11,7 +13,7 @@ use simulated::shapes::{Shape, Shapes};
 use unwind_walk::{Fault, FramePointers, Registers};
 
 const GOOD: Shape = Shape { locals: 6, precise: true, vouched: true, permits: true };
-const BYTES: usize = 8 * GOOD.locals + 16;
+const BYTES: usize = frame_bytes(GOOD.locals);
 
 /// `depth` frames of 64 bytes, each with an object of its own.
 fn deep(spacing: Spacing, shapes: &[Shape], depth: usize) -> Program {
@@ -24,7 +26,7 @@ fn deep(spacing: Spacing, shapes: &[Shape], depth: usize) -> Program {
 
 /// Slots that hold barriers, low to high.
 fn barriers(program: &Program) -> Vec<usize> {
-    let slots = program.stack.frames.iter().rev().map(|frame| frame.cfa - 8);
+    let slots = program.stack.frames.iter().rev().map(|frame| frame.slot);
     slots.take(program.stack.frames.len() - 1).filter(|&slot| is_barrier(program.stack.load(slot))).collect()
 }
 
@@ -48,7 +50,7 @@ fn every_frame_means_every_frame_but_the_youngest_and_the_outermost() {
     let mut program = deep(Spacing::EveryFrame, &[GOOD], 100);
     program.start();
     assert_eq!(program.first_scan().report().installed, 99);
-    let youngest = program.stack.running().cfa - 8;
+    let youngest = program.stack.running().slot;
     assert!(!is_barrier(program.stack.load(youngest)));
 }
 
@@ -84,7 +86,7 @@ fn a_refused_frame_passes_its_barrier_to_the_next() {
             let threshold = sp + (Spacing::FIRST << doublings);
             let there = (threshold..=threshold + 8 * BYTES).contains(&slot);
             assert!(there || spacing == Spacing::EveryFrame, "{slot:#x} for {threshold:#x}");
-            let owner = program.stack.frames.iter().find(|frame| frame.cfa - 8 == slot).unwrap();
+            let owner = program.stack.frames.iter().find(|frame| frame.slot == slot).unwrap();
             assert_eq!(owner.shape, 3);
         }
         assert!(report.refused <= 7 * (expected + 1) && (report.refused > 0) == (expected > 0), "{report:?}");
@@ -146,11 +148,8 @@ fn the_re_scan_stops_behind_the_lowest_barrier_that_was_not_hit() {
     let lowest = barriers(&program)[0];
     program.step(Op::Clear { local: 0 });
     let report = program.terminate();
-    assert_eq!(
-        report.bytes,
-        lowest + 8 - program.stack.sp() + 8,
-        "up to its frame's end, and a saved register"
-    );
+    let end = program.stack.frames.iter().find(|frame| frame.slot == lowest).unwrap().cfa;
+    assert_eq!(report.bytes, end - program.stack.sp() + SLOT_BYTES, "and a saved register");
     assert_eq!(report.hit, 0);
 }
 
@@ -240,7 +239,7 @@ fn a_broken_stack_is_an_error_with_all_its_barriers() {
         program.first_scan();
         program.step(Op::Clear { local: 0 });
         // A stub gets into the youngest frame's return slot, which has no barrier in any mode.
-        let slot = program.stack.running().cfa - 8;
+        let slot = program.stack.running().slot;
         let stub = Stub::new(program.stack.bars.class(), Key::Index(31)).pc();
         program.stack.store(slot, stub);
         program.phases.scanned().unwrap();

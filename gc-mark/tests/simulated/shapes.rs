@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use barrier_arch::arch::SLOT_BYTES;
+use barrier_arch::reference::{LOCALS_AT, frame_bytes};
 use gc_mark::{FrameMap, FrameRoots};
 
 /// One function. It has one call site, so one return address.
@@ -21,14 +23,17 @@ const BYTES: usize = 256;
 /// The frame map of the program.
 pub struct Shapes {
     shapes: Vec<Shape>,
-    /// Slot `i` is at 8 · i: the slots of a frame are a prefix.
+    /// Slot `i` is `i` words above the first local: the slots of a frame are a prefix.
     offsets: Vec<u32>,
 }
 
 impl Shapes {
     pub fn new(shapes: &[Shape]) -> Shapes {
         let most = shapes.iter().map(|shape| shape.locals).max().unwrap_or(0);
-        Shapes { shapes: shapes.to_vec(), offsets: (0..most as u32).map(|i| 8 * i).collect() }
+        Shapes {
+            shapes: shapes.to_vec(),
+            offsets: (0..most).map(|i| (LOCALS_AT + SLOT_BYTES * i) as u32).collect(),
+        }
     }
 
     /// Functions of all kinds, small and large.
@@ -69,7 +74,7 @@ impl Shapes {
 
     /// Bytes of the largest frame.
     pub fn largest(&self) -> usize {
-        self.shapes.iter().map(|shape| 8 * shape.locals + 16).max().unwrap_or(0)
+        self.shapes.iter().map(|shape| frame_bytes(shape.locals)).max().unwrap_or(0)
     }
 
     /// From the function's one return address to another place in it.

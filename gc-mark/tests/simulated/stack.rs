@@ -1,9 +1,9 @@
-//! A stack of fake frames, with frame records as frame pointers make them.
+//! A stack of fake frames, linked as this machine's ABI links them.
 //!
 //! ```text
-//!   fp + 16  ┌────────────────┐
-//!            │ return address │
-//!   fp       │ caller's fp    │
+//!   cfa      ┌────────────────┐   sp of the caller
+//!            │ return address │   slot             (on x86; see `reference::call`)
+//!            │ caller's fp    │
 //!            │ locals         │
 //!   sp       └────────────────┘
 //! ```
@@ -11,6 +11,7 @@
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
+use barrier_arch::arch::SLOT_BYTES;
 use barrier_arch::reference::{self, Memory};
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, Stub, patch};
 use gc_mark::Stopped;
@@ -23,7 +24,12 @@ use super::shapes::Shapes;
 pub struct Live {
     pub shape: usize,
     pub sp: usize,
+    /// The stack pointer after the return from it.
     pub cfa: usize,
+    /// Where its return address is kept.
+    pub slot: usize,
+    fp: usize,
+    locals: usize,
 }
 
 pub struct SimStack {
@@ -32,7 +38,6 @@ pub struct SimStack {
     pub bars: StkbarSlice,
     /// Outermost first.
     pub frames: Vec<Live>,
-    fp: usize,
     /// Words below sp that are live: saved registers.
     pub saved: usize,
 }
@@ -60,9 +65,11 @@ impl SimStack {
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
         // SAFETY: aligned to its size, ours, freed when the stack is dropped.
         let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
-        let cfa = bars.stack_hi();
-        let sp = cfa - 8 * shapes.get(outermost).locals;
-        SimStack { base, layout, bars, frames: vec![Live { shape: outermost, sp, cfa }], fp: 0, saved: 0 }
+        let stack_hi = bars.stack_hi();
+        let end = reference::outermost(stack_hi, shapes.get(outermost).locals, &mut Words);
+        let reference::Frame { sp, fp, slot, locals } = end;
+        let frames = vec![Live { shape: outermost, sp, cfa: stack_hi, slot, fp, locals }];
+        SimStack { base, layout, bars, frames, saved: 0 }
     }
 
     pub fn running(&self) -> Live {
@@ -79,22 +86,19 @@ impl SimStack {
     }
 
     pub fn call(&mut self, shapes: &Shapes, shape: usize) {
-        let cfa = self.sp();
-        let fp = cfa - 16;
-        Words.store(cfa - 8, shapes.pc(self.running().shape));
-        Words.store(fp, self.fp);
-        let sp = fp - 8 * shapes.get(shape).locals;
-        (sp..fp).step_by(8).for_each(|slot| Words.store(slot, 0));
-        self.frames.push(Live { shape, sp, cfa });
-        self.fp = fp;
+        let Live { shape: caller_shape, sp: cfa, slot, fp, locals, .. } = self.running();
+        let caller = reference::Frame { sp: cfa, fp, slot, locals };
+        let words = shapes.get(shape).locals;
+        let reference::Frame { sp, fp, slot, locals } =
+            reference::call(&caller, words, shapes.pc(caller_shape), &mut Words);
+        (0..words).for_each(|i| Words.store(locals + SLOT_BYTES * i, 0));
+        self.frames.push(Live { shape, sp, cfa, slot, fp, locals });
     }
 
     /// Returns from the running frame, through a barrier if one is there. Returns whether it was.
     pub fn ret(&mut self, shapes: &Shapes) -> bool {
         let frame = self.frames.pop().unwrap();
-        assert_eq!(frame.cfa, self.fp + 16);
-        let word = Words.load(self.fp + 8);
-        self.fp = Words.load(self.fp);
+        let word = Words.load(frame.slot);
         let barrier = Stub::at(word);
         let pc = barrier.map_or(word, |stub| reference::hit(stub, frame.cfa, &mut Words).unwrap());
         assert_eq!(pc, shapes.pc(self.running().shape), "returned to the wrong place");
@@ -103,17 +107,14 @@ impl SimStack {
 
     /// Drops `frames` frames without returning from them, as a recovered panic does.
     pub fn recover(&mut self, frames: usize) {
-        for _ in 0..frames {
-            self.frames.pop();
-            self.fp = Words.load(self.fp);
-        }
+        self.frames.truncate(self.frames.len() - frames);
         // SAFETY: the frames below are never returned from.
         unsafe { patch::skip(&self.bars, self.sp()) };
     }
 
     /// Address of local `index` of frame `depth` (0 is the outermost).
     pub fn slot(&self, depth: usize, index: usize) -> usize {
-        self.frames[depth].sp + 8 * index
+        self.frames[depth].locals + SLOT_BYTES * index
     }
 
     pub fn load(&self, slot: usize) -> usize {
@@ -128,18 +129,20 @@ impl SimStack {
     pub fn save_registers(&mut self, values: &[usize]) {
         self.saved = values.len();
         let sp = self.sp();
-        values.iter().enumerate().for_each(|(i, &value)| Words.store(sp - 8 * (i + 1), value));
+        values.iter().enumerate().for_each(|(i, &value)| Words.store(sp - SLOT_BYTES * (i + 1), value));
     }
 
     pub fn registers(&self, shapes: &Shapes) -> Registers {
-        Registers { pc: shapes.pc(self.running().shape), sp: self.sp(), fp: self.fp }
+        Registers { pc: shapes.pc(self.running().shape), sp: self.sp(), fp: self.running().fp }
     }
 
     pub fn stopped(&self, shapes: &Shapes) -> Stopped<'_> {
         let (sp, outermost_sp) = (self.sp(), self.frames[0].sp);
         // SAFETY: nothing runs on the stack but the simulation, which borrows it as long as the witness lives.
-        unsafe { Stopped::new(self.registers(shapes), &self.bars, outermost_sp, sp - 8 * self.saved) }
-            .unwrap()
+        unsafe {
+            Stopped::new(self.registers(shapes), &self.bars, outermost_sp, sp - SLOT_BYTES * self.saved)
+        }
+        .unwrap()
     }
 }
 

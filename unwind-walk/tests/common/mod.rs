@@ -10,6 +10,8 @@
 //!   sp            └────────────────────────┘   frame 0
 //! ```
 //!
+//! That is x86; frames are laid out as this machine's ABI wants them (`reference::call`).
+//!
 //! Noise: words that look like frame pointers, return addresses and stubs, but lie in no return slot.
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -17,6 +19,8 @@ use core::ops::ControlFlow;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
+use barrier_arch::arch::SLOT_BYTES;
+use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::reference::{self, Memory};
 use barrier_arch::{Key, SizeClass, Spacing, StkbarSlice, Stub, patch};
 use unwind_walk::{Frame, FramePointers, LiveStack, Registers, Walk, WalkError, Walked};
@@ -44,6 +48,11 @@ pub(crate) struct SimStack {
     pub(crate) frames: Vec<Truth>,
 }
 
+/// Are frames linked by their stack pointers, so that a walk's frame pointer is the stack pointer?
+pub(crate) fn is_back_chain() -> bool {
+    matches!(description::host().unwrap().frame_record, FrameRecord::AtStackPointer { .. })
+}
+
 /// A return address that no other frame has.
 pub(crate) fn pc_of(depth: usize) -> usize {
     0x40_0000 + 32 * depth
@@ -58,27 +67,26 @@ impl SimStack {
             NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
         // SAFETY: aligned, fresh, ours until drop.
         let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
-        let mut stack =
-            SimStack { base, class, outermost_sp: bars.stack_hi() - 2 * WORD, bars, frames: vec![] };
+        let mut stack = SimStack { base, class, outermost_sp: 0, bars, frames: vec![] };
         stack.fill(locals);
         stack
     }
 
     fn fill(&mut self, locals: &[usize]) {
-        let (mut sp, mut fp) = (self.outermost_sp, 0);
-        let mut frames = vec![Truth { pc: pc_of(0), sp, fp, slot: None }];
-        for (depth, words) in locals.iter().enumerate() {
-            let bytes = (words + 2) * WORD;
-            if sp < self.lo() + bytes + 4 * WORD {
+        let mut frame = reference::outermost(self.bars.stack_hi(), 2, self);
+        self.outermost_sp = frame.sp;
+        // Where the chain ends at a record of zeros, a walk says that there is no frame pointer.
+        let fp = if is_back_chain() { frame.sp } else { 0 };
+        let mut frames = vec![Truth { pc: pc_of(0), sp: frame.sp, fp, slot: None }];
+        for (depth, &words) in locals.iter().enumerate() {
+            if frame.sp < self.lo() + reference::frame_bytes(words) + 4 * WORD {
                 break;
             }
-            self.write(sp - WORD, pc_of(depth));
-            self.write(sp - 2 * WORD, fp);
-            (fp, sp) = (sp - 2 * WORD, sp - bytes);
-            for i in 0..*words {
-                self.write(sp + i * WORD, self.noise(depth + i));
+            frame = reference::call(&frame, words, pc_of(depth), self);
+            for i in 0..words {
+                self.write(frame.locals + i * SLOT_BYTES, self.noise(depth + i));
             }
-            frames.push(Truth { pc: pc_of(depth + 1), sp, fp, slot: Some(fp + WORD) });
+            frames.push(Truth { pc: pc_of(depth + 1), sp: frame.sp, fp: frame.fp, slot: Some(frame.slot) });
         }
         frames.reverse();
         self.frames = frames;
@@ -138,7 +146,7 @@ impl SimStack {
         let slot = self.frames[0].slot.expect("the outermost frame does not return");
         let word = self.read(slot);
         let pc = match Stub::at(word) {
-            Some(stub) => reference::hit(stub, slot + WORD, self).unwrap(),
+            Some(stub) => reference::hit(stub, self.frames[1].sp, self).unwrap(),
             None => word,
         };
         self.frames.remove(0);
