@@ -12,16 +12,17 @@
 //! | `arm` | 4 | 4 | lr | fp + 4 | sp + 0 | fp, 8 bytes | 8 | little |
 //! | `arm64` | 8 | 8 | x30 | fp + 8 | sp + 0 | fp, 16 bytes | 16 | little |
 //! | `ppc64` | 8 | 8 | lr | CFA + 16 | sp + 0 | back chain | 16 | both |
+//! | `s390x` | 8 | 8 | r14 | CFA + 112 | sp + 0 | back chain | 8 | big |
 //!
 //! Where the return address of a frame lies ("keeps it at") decides what a barrier overwrites. On machines
 //! that push it, it is at a fixed distance below the CFA. With a link register the *youngest* frame may not have stored it
 //! yet (so that frame gets no barrier, I7), and older frames keep it where their own prologue put it:
-//! beside the saved frame pointer on both Arms, in the caller's frame on PowerPC, and in the lowest word of
+//! beside the saved frame pointer on both Arms, in the caller's frame on PowerPC and z, and in the lowest word of
 //! the frame in code that Go's compiler made.
 
 mod rows;
 
-pub use rows::{AMD64, AMD64P32, ARCH_386, ARM, ARM64, PPC64};
+pub use rows::{AMD64, AMD64P32, ARCH_386, ARM, ARM64, PPC64, S390X};
 
 /// One architecture.
 ///
@@ -166,8 +167,8 @@ impl Architecture {
     }
 }
 
-/// Every architecture that Go had stack barriers for in 2015, in the order of their names.
-pub const ALL: [&Architecture; 6] = [&ARCH_386, &AMD64, &AMD64P32, &ARM, &ARM64, &PPC64];
+/// Every architecture: those that Go had stack barriers for in 2015, in the order of their names, then the others.
+pub const ALL: [&Architecture; 7] = [&ARCH_386, &AMD64, &AMD64P32, &ARM, &ARM64, &PPC64, &S390X];
 
 /// The architecture that Go, or Rust's `target_arch`, calls `name`.
 pub fn by_name(name: &str) -> Option<&'static Architecture> {
@@ -193,6 +194,8 @@ pub const fn host() -> Option<&'static Architecture> {
         Some(&ARM64)
     } else if cfg!(target_arch = "powerpc64") {
         Some(&PPC64)
+    } else if cfg!(target_arch = "s390x") {
+        Some(&S390X)
     } else {
         None
     }

@@ -123,7 +123,7 @@
 //! | the root | [`SizeClass`], [`Stkbar`] and [`StkbarSlice`], [`Spacing`], [`Stub`] and [`is_barrier`] |
 //! | [`patch`] | all that changes return slots: install, remove, skip, unwind, move; [`patch::caller_pc`] |
 //! | [`arch`] | trampolines, context switch, first entry, recover: for the target only |
-//! | [`description`] | six architectures as data, on every host |
+//! | [`description`] | every architecture as data, on every host |
 //! | [`host`] | can return addresses be patched here at all? |
 //! | [`mod@reference`] | the trampoline's step in plain Rust, on any memory |
 //! | [`checker`] | verifies the rules below from outside; in builds with debug assertions every operation is checked when it is done |

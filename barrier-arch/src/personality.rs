@@ -29,6 +29,10 @@ mod with_unwinder {
     const URC_CONTINUE_UNWIND: c_int = 8;
     const UA_SEARCH_PHASE: c_int = 1;
 
+    /// What the unwinder calls the canonical frame address, less the stack pointer after the return: on z the caller's area
+    /// for registers lies between.
+    const CFA_ABOVE_SP: usize = if cfg!(target_arch = "s390x") { 160 } else { 0 };
+
     unsafe extern "C" {
         fn _Unwind_GetIP(context: *mut c_void) -> usize;
         fn _Unwind_GetCFA(context: *mut c_void) -> usize;
@@ -51,7 +55,7 @@ mod with_unwinder {
             return URC_CONTINUE_UNWIND;
         }
         // SAFETY: called by the unwinder with its own context, on the stack that is being unwound.
-        let original = unsafe { hit(_Unwind_GetIP(context), _Unwind_GetCFA(context)) };
+        let original = unsafe { hit(_Unwind_GetIP(context), _Unwind_GetCFA(context) - CFA_ABOVE_SP) };
         let Some(original) = original else { return URC_FATAL_PHASE2_ERROR };
         // SAFETY: as above; the registers are those the pad expects.
         unsafe {
@@ -62,16 +66,16 @@ mod with_unwinder {
         URC_INSTALL_CONTEXT
     }
 
-    /// Marks the barrier at `pc` hit; its frame's CFA, and so the stack pointer after the return, is `cfa`.
+    /// Marks the barrier at `pc` hit; a return to it left the stack pointer at `sp`.
     ///
     /// # Safety
     ///
-    /// `pc` and `cfa` are a frame's on this stack.
-    unsafe fn hit(pc: usize, cfa: usize) -> Option<usize> {
+    /// `pc` and `sp` are a frame's on this stack.
+    unsafe fn hit(pc: usize, sp: usize) -> Option<usize> {
         let stub = Stub::at(pc)?;
         // SAFETY: a stub found in a return slot stands on a stack of its class (I1).
-        let bars = unsafe { StkbarSlice::around(cfa, stub.class()) }?;
-        let (index, record) = bars.popped(stub, cfa)?;
+        let bars = unsafe { StkbarSlice::around(sp, stub.class()) }?;
+        let (index, record) = bars.popped(stub, sp)?;
         // SAFETY: we run on that stack, and its frame is being left.
         unsafe { patch::mark_hit(&bars, index) };
         Some(record.return_pc())

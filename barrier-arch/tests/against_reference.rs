@@ -56,7 +56,8 @@ impl Scene {
             for &slot in &self.slots {
                 patch::install(bars, slot).unwrap();
             }
-            let next = self.slots.get(skipped).copied().unwrap_or(usize::MAX);
+            // The highest stack pointer at which that slot is alive.
+            let next = self.slots.get(skipped).map_or(usize::MAX, |&slot| arch::sp_after(slot) - SLOT_BYTES);
             assert_eq!(patch::skip(bars, next), skipped);
         }
     }

@@ -49,9 +49,15 @@ cfg_if::cfg_if! {
     } else if #[cfg(target_arch = "aarch64")] {
         mod aarch64;
         use aarch64 as target;
+    } else if #[cfg(target_arch = "powerpc64")] {
+        mod powerpc64;
+        use powerpc64 as target;
+    } else if #[cfg(target_arch = "s390x")] {
+        mod s390x;
+        use s390x as target;
     } else {
         compile_error!(
-            "barrier-arch has no trampoline for this architecture; supported, on Linux: x86_64, aarch64"
+            "barrier-arch has no trampoline for this architecture; supported, on Linux: x86_64, aarch64, powerpc64, s390x"
         );
     }
 }

@@ -159,3 +159,32 @@ pub const PPC64: Architecture = Architecture {
     trampoline_scratch: &["r0", "r11", "r12", "ctr", "lr"],
     abi: "64-bit PowerPC ELF ABI Supplement 1.9 (ELFv1); Power Architecture 64-bit ELF V2 ABI 1.5 (ELFv2)",
 };
+
+/// z/Architecture in 64-bit mode.
+///
+/// A function stores the registers that it must preserve in its *caller's* frame, the return address among them. What
+/// unwinders there call the CFA is the stack pointer plus 160; here it is the caller's stack pointer, as everywhere.
+pub const S390X: Architecture = Architecture {
+    name: "s390x",
+    aliases: &[],
+    rust_targets: &["s390x-unknown-linux-gnu", "s390x-unknown-linux-musl"],
+    pointer_bytes: 8,
+    slot_bytes: 8,
+    byte_order: ByteOrder::Big,
+    link_register: Some("r14"),
+    return_slot: ReturnSlot::FromCfa(112),
+    go_return_slot: ReturnSlot::FromStackPointer(0),
+    frame_record: FrameRecord::AtStackPointer { return_address: 112 },
+    return_may_pop_more: false,
+    stack_alignment: 8,
+    red_zone_bytes: 0,
+    dwarf: DwarfNumbers { return_address: 14, pc: Some(65), sp: 15, fp: 11 },
+    result_registers: &["r2", "r3", "r4", "r5", "f0", "f2", "f4", "f6", "v24", "v26", "v28", "v30"],
+    callee_saved: &[
+        "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r13", "r15", "f8", "f9", "f10", "f11", "f12", "f13",
+        "f14", "f15",
+    ],
+    // What else it needs it keeps in the area for registers, which is dead after a return.
+    trampoline_scratch: &["r14"],
+    abi: "ELF Application Binary Interface, s390x Supplement, version 1.6",
+};

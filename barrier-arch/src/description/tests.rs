@@ -88,6 +88,7 @@ fn slots_where_prologues_put_them() {
     assert_eq!(at(&ARM), (0xf04, 0xe00));
     assert_eq!(at(&ARM64), (0xf08, 0xe00));
     assert_eq!(at(&PPC64), (0x1010, 0xe00));
+    assert_eq!(at(&S390X), (0x1070, 0xe00));
 }
 
 #[test]

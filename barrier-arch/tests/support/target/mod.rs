@@ -18,4 +18,12 @@ cfg_select! {
         mod aarch64;
         pub use aarch64::*;
     }
+    target_arch = "powerpc64" => {
+        mod powerpc64;
+        pub use powerpc64::*;
+    }
+    target_arch = "s390x" => {
+        mod s390x;
+        pub use s390x::*;
+    }
 }
