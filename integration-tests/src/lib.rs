@@ -5,7 +5,11 @@
 //!
 //! For the tests that look at every instruction: [`stage`], code on a stack of its own that can be moved, and [`stepper`], which shows an
 //! observer the registers between two instructions. [`profiler`] is a sampling profiler as a runtime would have it.
+//!
+//! For those that bring in other people's code: [`ground`], a stack for a closure, and [`foreign`], C and C++.
 
+pub mod foreign;
+pub mod ground;
 pub mod native;
 pub mod profiler;
 pub mod stage;

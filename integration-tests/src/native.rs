@@ -1,11 +1,13 @@
-//! A language whose code is Rust: cells on a marked heap, frames scanned conservatively, nothing vouched for.
+//! A language whose code is Rust: cells on a marked heap, frames scanned conservatively, nothing vouched for unless a test says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gc_mark::heap::{AllocCache, HeapConfig, HeapError, MarkSweep, ObjectModel};
-use gc_mark::{Conservatively, Phases};
+use gc_mark::{FrameMap, FrameRoots, Phases};
 use sched::{Builder, Current, Language, Runtime, Visit};
+
+use crate::ground::{By, Stepper};
 
 /// A cell is a word that counts its fields, the fields, and a check word. A value is a cell's address or 0.
 #[derive(Debug)]
@@ -31,17 +33,31 @@ unsafe impl ObjectModel for Cells {
 #[derive(Debug)]
 pub struct Native {
     heap: MarkSweep<Cells>,
-    frames: Conservatively,
+    frames: NativeFrames,
+    by: By,
     globals: Vec<AtomicUsize>,
+    phases: Arc<Phases>,
 }
 
 impl Native {
     /// A runtime in the making, with a heap of at most `limit_bytes` and 64 globals.
     pub fn builder(limit_bytes: usize) -> Builder<Native> {
+        Native::builder_with(limit_bytes, NativeFrames { vouched: false }, By::FramePointers)
+    }
+
+    /// The same, with a say about its frames.
+    pub fn builder_with(limit_bytes: usize, frames: NativeFrames, by: By) -> Builder<Native> {
         let heap = MarkSweep::new(Cells, HeapConfig { limit_bytes, ..HeapConfig::default() });
         let globals = (0..64).map(|_| AtomicUsize::new(0)).collect();
-        let native = Native { heap: heap.expect("an arena"), frames: Conservatively, globals };
-        Runtime::builder(native).phases(Arc::new(Phases::new()))
+        let phases = Arc::new(Phases::new());
+        let heap = heap.expect("an arena");
+        let native = Native { heap, frames, by, globals, phases: Arc::clone(&phases) };
+        Runtime::builder(native).phases(phases)
+    }
+
+    /// Where the collector stands.
+    pub fn phases(&self) -> &Phases {
+        &self.phases
     }
 
     /// The heap.
@@ -50,17 +66,34 @@ impl Native {
     }
 }
 
+/// Frames of native code: scanned word by word.
+#[derive(Clone, Copy, Debug)]
+pub struct NativeFrames {
+    /// Does all code write into its callers' frames with the write barrier only, or not at all?
+    pub vouched: bool,
+}
+
+impl FrameMap for NativeFrames {
+    fn roots_at(&self, _return_pc: usize) -> FrameRoots<'_> {
+        FrameRoots::Conservative { vouched: self.vouched }
+    }
+}
+
 impl Language for Native {
     type Heap = MarkSweep<Cells>;
-    type Frames = Conservatively;
+    type Frames = NativeFrames;
+    type Unwind = Stepper;
     type Worker = AllocCache;
     type Task = ();
 
     fn heap(&self) -> &MarkSweep<Cells> {
         &self.heap
     }
-    fn frames(&self) -> &Conservatively {
+    fn frames(&self) -> &NativeFrames {
         &self.frames
+    }
+    fn unwind(&self) -> Stepper {
+        self.by.stepper()
     }
     fn new_worker(&self) -> AllocCache {
         self.heap.cache()
@@ -117,6 +150,20 @@ impl Cell {
             words.add(1 + fields.len()).write(CHECK | fields.len());
         }
         Ok(Cell(words as usize))
+    }
+
+    /// Its address.
+    pub fn address(self) -> usize {
+        self.0
+    }
+
+    /// The cell at an address.
+    ///
+    /// # Safety
+    ///
+    /// It is alive.
+    pub unsafe fn at(address: usize) -> Cell {
+        Cell(address)
     }
 
     /// Field `index`.

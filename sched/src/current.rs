@@ -60,12 +60,13 @@ impl<'t, L: Language> Current<'t, L> {
         self.held(|| self.leave(Reason::Safepoint));
     }
 
-    /// Lets other tasks run first.
+    /// Lets other tasks run first. While the task panics and there are several workers, those on other workers only: it stays on its thread.
     pub fn yield_now(&self) {
         self.leave(Reason::Yield);
     }
 
-    /// Waits for an [`Task::unpark`]; returns at once if one came since the last park. May return without.
+    /// Waits for an [`Task::unpark`]; returns at once if one came since the last park. May return without, and does so while the task panics
+    /// and there are several workers.
     pub fn park(&self) {
         self.leave(Reason::Park);
     }
@@ -145,8 +146,19 @@ impl<'t, L: Language> Current<'t, L> {
     }
 
     fn leave(&self, reason: Reason) {
+        let stays = self.must_stay();
+        let reason = if stays { Reason::Safepoint } else { reason };
         // SAFETY: we run on it.
         unsafe { self.task.leave(reason) }
+        if stays {
+            std::thread::yield_now();
+        }
+    }
+
+    /// std counts panics per thread: a task whose destructors run because of one must end it on the thread where it began. It comes to
+    /// safepoints only, after which its worker goes on with it.
+    fn must_stay(&self) -> bool {
+        std::thread::panicking() && self.task.shared.roster.workers() > 1
     }
 
     /// Does something that may take long, and remembers the longest.

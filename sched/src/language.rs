@@ -1,6 +1,7 @@
 //! What a runtime tells the scheduler about its language: the seam through which heap, frames and roots come in.
 
 use gc_mark::{FrameMap, Heap};
+use unwind_walk::Unwind;
 
 /// A managed language: its heap, its stack maps, its roots, and what its compiled code wants at hand.
 ///
@@ -26,15 +27,18 @@ use gc_mark::{FrameMap, Heap};
 ///     fn sweep(&self) {}
 /// }
 ///
+/// # use unwind_walk::FramePointers;
 /// struct Threads { heap: NoHeap, frames: Conservatively }
 ///
 /// impl Language for Threads {
 ///     type Heap = NoHeap;
 ///     type Frames = Conservatively;
+///     type Unwind = FramePointers;
 ///     type Worker = ();
 ///     type Task = ();
 ///     fn heap(&self) -> &NoHeap { &self.heap }
 ///     fn frames(&self) -> &Conservatively { &self.frames }
+///     fn unwind(&self) -> FramePointers { FramePointers }
 ///     fn new_worker(&self) {}
 ///     fn new_task(&self) {}
 ///     fn visit_roots(&self, _: &mut Visit<'_>) {}
@@ -51,6 +55,9 @@ pub trait Language: Send + Sync + Sized + 'static {
     type Heap: Heap;
     /// What is known of its frames.
     type Frames: FrameMap;
+    /// How its stacks are walked: by frame pointers ([`unwind_walk::FramePointers`]), or a reference to tables that say where frames without
+    /// them are. Must find every frame of a task that waits at a safepoint.
+    type Unwind: Unwind;
     /// State of one OS thread that runs tasks: an allocation cache, say.
     type Worker: Send + 'static;
     /// State of one task, at a fixed offset in [`Task`](crate::Task) so that compiled code reaches it.
@@ -60,6 +67,8 @@ pub trait Language: Send + Sync + Sized + 'static {
     fn heap(&self) -> &Self::Heap;
     /// The frame map.
     fn frames(&self) -> &Self::Frames;
+    /// The stepper. Asked for by each thread that scans.
+    fn unwind(&self) -> Self::Unwind;
     /// State for a new worker.
     fn new_worker(&self) -> Self::Worker;
     /// State for a new task.

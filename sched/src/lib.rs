@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | barriers, trampolines, switching stacks | `barrier-arch` | a task runs on a [`Task`] |
 //! | stacks | `stack-alloc` | or your own [`StackSource`] |
-//! | walking them | `unwind-walk` | frame pointers |
+//! | walking them | `unwind-walk` | [`Language::Unwind`] |
 //! | marking, when to install, how far to re-scan | `gc-mark` | driven by a collector thread |
 //! | what a heap, a frame and a root are | you | [`Language`] |
 //!
@@ -23,6 +23,7 @@
 //! use gc_mark::heap::{AllocCache, HeapConfig, MarkSweep, ObjectModel};
 //! use gc_mark::Conservatively;
 //! use sched::{Current, Language, Runtime, Visit};
+//! use unwind_walk::FramePointers;
 //!
 //! /// Objects are pairs of addresses.
 //! struct Pairs;
@@ -44,10 +45,12 @@
 //! impl Language for Lists {
 //!     type Heap = MarkSweep<Pairs>;
 //!     type Frames = Conservatively;
+//!     type Unwind = FramePointers;
 //!     type Worker = AllocCache;
 //!     type Task = ();
 //!     fn heap(&self) -> &MarkSweep<Pairs> { &self.heap }
 //!     fn frames(&self) -> &Conservatively { &self.frames }
+//!     fn unwind(&self) -> FramePointers { FramePointers }
 //!     fn new_worker(&self) -> AllocCache { self.heap.cache() }
 //!     fn new_task(&self) {}
 //!     fn visit_roots(&self, _: &mut Visit<'_>) {}
@@ -89,7 +92,7 @@
 //!
 //! * Come to a [safepoint](Current::safepoint) now and then: compiled code by comparing its stack pointer with [`Task::stack_limit`] in
 //!   each prologue, native code by a call.
-//! * Keep frame pointers, all of it: stacks are walked by them. For Rust: `-C force-frame-pointers=yes`.
+//! * Have frames that [`Language::Unwind`] finds. Frame pointers: all of it keeps them, for Rust `-C force-frame-pointers=yes`.
 //! * Shade what it stores while [`Current::is_marking`], into old objects and new ones.
 //! * Keep no address of a thread-local across a safepoint: a task may go on on another thread.
 //!

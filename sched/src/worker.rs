@@ -28,6 +28,11 @@ impl<L: Language> Roster<L> {
         Roster((0..workers).map(|_| CachePadded::new(AtomicPtr::new(std::ptr::null_mut()))).collect())
     }
 
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.0.len()
+    }
+
     /// Shows each running task. The caller holds the lock of `Shared::tasks`.
     pub(crate) fn each_current(&self, mut f: impl FnMut(&Task<L>)) {
         for current in &self.0 {

@@ -17,7 +17,7 @@
 //!   what you bring                    seam            what comes with the crate
 //!   registers of the youngest frame   [Registers]     –
 //!   the stack's memory                [ReadWord]      LiveStack, StackCopy, Unbarred, any closure
-//!   one step to the caller            [Unwind]        FramePointers
+//!   one step to the caller            [Unwind]        FramePointers, cfi::UnwindTables, FirstOf
 //!   the stack's barriers, if any      [StkbarSlice]   found by their own keys on a LiveStack
 //! ```
 //!
@@ -89,9 +89,14 @@
 //! [`StkbarSlice`]: barrier_arch::StkbarSlice
 
 #![no_std]
+#[cfg(feature = "cfi")]
+extern crate alloc;
 
 mod barriers;
+#[cfg(feature = "cfi")]
+pub mod cfi;
 mod error;
+mod first_of;
 mod frame;
 mod frame_pointers;
 mod inside_trampoline;
@@ -103,6 +108,7 @@ mod unbarred;
 mod walk;
 
 pub use error::{End, Fault, Missed, WalkError, Walked};
+pub use first_of::FirstOf;
 pub use frame::{Caller, Frame};
 pub use frame_pointers::{FramePointers, FrameRecords};
 pub use live::LiveStack;

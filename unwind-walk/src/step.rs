@@ -53,12 +53,23 @@ pub enum Step {
 /// }
 /// ```
 pub trait Unwind {
-    /// From the registers of a frame to its caller.
+    /// From the registers of a frame that waits for a call to return, to its caller.
     ///
     /// # Errors
     ///
     /// [`StepError`] if the frame cannot be unwound.
     fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError>;
+
+    /// The same for a frame that was interrupted: its pc is the instruction to be executed next, not a return address. Matters to
+    /// steppers that look the pc up: a return address belongs to the call before it, see [`Frame::lookup_pc`](crate::Frame::lookup_pc).
+    ///
+    /// # Errors
+    ///
+    /// As [`Unwind::step`].
+    #[inline(always)]
+    fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        self.step(registers, memory)
+    }
 }
 
 /// Why a frame could not be unwound.

@@ -60,7 +60,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     }
 
     /// The youngest frame's pc is a return address, too: the stack was left by a call (a context switch), not
-    /// by an interrupt. Matters to [`Frame::lookup_pc`] only.
+    /// by an interrupt. Matters to [`Frame::lookup_pc`] and to steppers that look the pc up.
     pub const fn suspended(mut self) -> Self {
         self.suspended = true;
         self
@@ -155,9 +155,11 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     /// Fills in `frame.caller`; it stays `None` for the outermost frame.
     #[inline(always)]
     fn find_caller(&self, frame: &mut Frame, stubs: StubRange, ledger: &mut Ledger<'b>) -> Result<(), Lost> {
-        let Step::Caller { cfa, return_slot, fp } = self.unwind.step(&frame.registers(), self.memory)? else {
-            return Ok(());
+        let step = match frame.interrupted {
+            true => self.unwind.step_interrupted(&frame.registers(), self.memory),
+            false => self.unwind.step(&frame.registers(), self.memory),
         };
+        let Step::Caller { cfa, return_slot, fp } = step? else { return Ok(()) };
         if cfa <= frame.sp {
             return Err(StepError::NotAbove { sp: frame.sp, cfa }.into());
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cranelift_jit::JITModule;
 use gc_mark::Phases;
 use sched::{Language, Visit};
+use unwind_walk::FramePointers;
 
 use super::codegen::Image;
 use super::frame_table::FrameTable;
@@ -94,6 +95,7 @@ impl Drop for Scheme {
 impl Language for Scheme {
     type Heap = Heap;
     type Frames = FrameTable;
+    type Unwind = FramePointers;
     type Worker = Worker;
     type Task = TaskState;
 
@@ -103,6 +105,10 @@ impl Language for Scheme {
 
     fn frames(&self) -> &FrameTable {
         &self.frames
+    }
+
+    fn unwind(&self) -> FramePointers {
+        FramePointers
     }
 
     fn new_worker(&self) -> Worker {

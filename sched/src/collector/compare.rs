@@ -6,17 +6,16 @@
 use std::sync::Arc;
 
 use gc_mark::{Cycle, Oracle, ScanError, Stopped};
-use unwind_walk::FramePointers;
 
 use super::fatal;
 use crate::language::Language;
 use crate::shared::Shared;
 use crate::task::Task;
 
-type OracleOf<'s, L> = Oracle<'s, <L as Language>::Heap, <L as Language>::Frames, FramePointers>;
+type OracleOf<'s, L> = Oracle<'s, <L as Language>::Heap, <L as Language>::Frames, <L as Language>::Unwind>;
 
 fn oracle<L: Language>(shared: &Shared<L>) -> OracleOf<'_, L> {
-    Oracle::new(shared.language.heap(), shared.language.frames(), FramePointers)
+    Oracle::new(shared.language.heap(), shared.language.frames(), shared.language.unwind())
 }
 
 /// Right after the first scan of `stack`, which the caller has.

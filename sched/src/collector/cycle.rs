@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use gc_mark::write_barrier::shade;
 use gc_mark::{Cycle, Drained, Heap, MarkWorker, ScanReport, Started, Verify};
-use unwind_walk::FramePointers;
 
 use super::compare;
 use super::errand::{self, ScannerOf};
@@ -210,7 +209,7 @@ impl<'s, L: Language> Collector<'s, L> {
     /// World stopped: marks again from scratch, and dies if something reachable was missed.
     fn verify(&self, cycle: Cycle) -> usize {
         let language = &self.shared.language;
-        let mut verify = Verify::new(language.heap(), language.frames(), FramePointers);
+        let mut verify = Verify::new(language.heap(), language.frames(), language.unwind());
         language.visit_roots(&mut |value| verify.root("language root", value));
         for task in self.all_tasks().iter().filter(|task| !task.state.is_done()) {
             language.visit_task_roots(&task.language, &mut |value| verify.root("task root", value));

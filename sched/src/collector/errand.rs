@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use gc_mark::checker;
 use gc_mark::write_barrier::shade;
 use gc_mark::{Object, Phase, Ran, Scan, ScanError, ScanReport, Scanner, Stopped};
-use unwind_walk::FramePointers;
 
 use super::{compare, fatal};
 use crate::language::Language;
@@ -37,14 +36,15 @@ impl Errand {
 }
 
 /// A scanner for one thread of the runtime, which keeps its cache of frame maps for life.
-pub(crate) type ScannerOf<'s, L> = Scanner<'s, <L as Language>::Heap, <L as Language>::Frames, FramePointers>;
+pub(crate) type ScannerOf<'s, L> =
+    Scanner<'s, <L as Language>::Heap, <L as Language>::Frames, <L as Language>::Unwind>;
 
 /// A scanner for the calling thread.
 pub(crate) fn scanner<L: Language>(shared: &Shared<L>) -> ScannerOf<'_, L> {
     let language = &shared.language;
-    // SAFETY: sched's contract with its users: code on its tasks keeps frame pointers, and the language's map is right
+    // SAFETY: sched's contract with its users: the language's stepper finds the frames of code on its tasks, and its map is right
     // about where barriers may stand.
-    unsafe { Scanner::new(language.heap(), &shared.phases, language.frames(), FramePointers) }
+    unsafe { Scanner::new(language.heap(), &shared.phases, language.frames(), language.unwind()) }
 }
 
 /// Does what is asked of `task`, and notes that it will run: every resumption goes through here, behind the gate.

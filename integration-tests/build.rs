@@ -1,0 +1,14 @@
+//! C and C++ for the tests, each compiled with and without frame pointers: `foreign/`.
+
+fn main() {
+    println!("cargo::rerun-if-changed=foreign");
+    for (suffix, flag) in [("fp", "-fno-omit-frame-pointer"), ("nofp", "-fomit-frame-pointer")] {
+        let mut build = cc::Build::new();
+        // Ours come last, after whatever RUSTFLAGS asks for.
+        build.inherit_rustflags(false).force_frame_pointer(false).opt_level(2).warnings(true);
+        build.flag(flag).flag("-fexceptions").flag("-fno-optimize-sibling-calls");
+        build.define("NAME(name)", format!("name##_{suffix}").as_str());
+        build.clone().file("foreign/frames.c").compile(&format!("frames_{suffix}"));
+        build.cpp(true).std("c++17").file("foreign/throw.cpp").compile(&format!("throw_{suffix}"));
+    }
+}

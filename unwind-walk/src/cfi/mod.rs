@@ -1,0 +1,152 @@
+//! A stepper for code that keeps no frame pointers: the unwind tables (`.eh_frame`) that its compiler wrote.
+//!
+//! ```text
+//!   pc ──▶ Module (sorted by address) ──▶ FDE (binary search) ──▶ row at pc ──▶ where cfa, return address, caller's fp are
+//!          loaded objects, JIT regions    .eh_frame_hdr, or our index  rules.rs
+//! ```
+//!
+//! # Rules
+//!
+//! * [`UnwindTables`] is made in advance and allocates. A step does not: it needs some 6 KiB of stack, reads tables and the stack, and may
+//!   run in a signal handler (I6).
+//! * Nothing is cached: a step parses its row each time, some half a microsecond.
+//! * Only what stands in [`Registers`] is tracked. A frame whose canonical frame address depends on another register cannot be
+//!   unwound (gcc and LLVM make none but in the first instructions of functions that realign the stack).
+//! * The outermost frame is `barrier_arch`'s `stack_base`, or one whose table says that it has no caller.
+
+mod module;
+mod process;
+mod rules;
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use barrier_arch::arch;
+
+use crate::memory::ReadWord;
+use crate::step::{Registers, Step, StepError, Unwind};
+use module::Module;
+
+/// Unwind tables, and the stepper that follows them.
+///
+/// Code without a table is [`StepError::Unknown`]; [`FirstOf`](crate::FirstOf) then asks another stepper, as a rule
+/// [`FramePointers`](crate::FramePointers).
+///
+/// ```
+/// use core::ops::ControlFlow;
+/// use unwind_walk::cfi::UnwindTables;
+/// use unwind_walk::{FirstOf, FramePointers, LiveStack, Registers, Walk};
+///
+/// // SAFETY: this program unloads nothing.
+/// let tables = unsafe { UnwindTables::of_this_process() };
+/// let stepper = FirstOf(&tables, FramePointers);
+/// # #[cfg(all(target_arch = "x86_64", target_os = "linux"))] {
+/// let (pc, sp, fp): (usize, usize, usize);
+/// // SAFETY: reads registers.
+/// unsafe { core::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) pc, out(reg) sp, out(reg) fp) };
+/// // SAFETY: the caller's own stack, of which some KiB are in use.
+/// let live = unsafe { LiveStack::new(sp, sp + 512) };
+/// let walked = Walk::new(&stepper, &live).max(2).diagnose(Registers { pc, sp, fp }, |frame| {
+///     println!("{frame}");
+///     ControlFlow::Continue(())
+/// });
+/// assert_eq!(walked.frames, 2);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct UnwindTables<'t> {
+    /// By address of the code.
+    modules: Vec<Module<'t>>,
+    /// An address in the function of the outermost frame.
+    stack_base: usize,
+}
+
+/// Why a table was not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadTable {
+    /// It is no `.eh_frame` section.
+    #[error("the unwind table at {0:#x} cannot be parsed: {1}")]
+    Unparsable(usize, gimli::Error),
+    /// It speaks of no code.
+    #[error("the unwind table at {0:#x} describes no function")]
+    Empty(usize),
+}
+
+impl<'t> UnwindTables<'t> {
+    /// No tables.
+    pub fn new() -> UnwindTables<'t> {
+        UnwindTables { modules: Vec::new(), stack_base: stack_base() }
+    }
+
+    /// Adds the table of code that was generated at run time: an `.eh_frame` section, final, as it lies at `eh_frame.as_ptr()` (its
+    /// entries may be relative to that), with or without the terminating zero word. Of code described twice the first table counts.
+    ///
+    /// # Errors
+    ///
+    /// [`BadTable`]; nothing was added.
+    pub fn add_code(&mut self, eh_frame: &'t [u8]) -> Result<(), BadTable> {
+        let module = Module::indexed(eh_frame)?;
+        self.insert(module);
+        Ok(())
+    }
+
+    fn insert(&mut self, module: Module<'t>) {
+        let at = self.modules.partition_point(|other| other.text().start < module.text().start);
+        self.modules.insert(at, module);
+    }
+
+    /// The code that is described, ascending.
+    pub fn code(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.modules.iter().map(|module| module.text())
+    }
+
+    fn module_of(&self, pc: usize) -> Option<&Module<'t>> {
+        let after = self.modules.partition_point(|module| module.text().start <= pc);
+        self.modules[..after].last().filter(|module| module.text().contains(&pc))
+    }
+
+    fn step_by_row_of(
+        &self,
+        lookup_pc: usize,
+        registers: &Registers,
+        memory: &impl ReadWord,
+    ) -> Result<Step, StepError> {
+        let unknown = StepError::Unknown(registers.pc);
+        let module = self.module_of(lookup_pc).ok_or(unknown)?;
+        let fde = module.fde_of(lookup_pc).ok_or(unknown)?;
+        if fde.contains(self.stack_base as u64) {
+            return Ok(Step::Outermost);
+        }
+        rules::step(module, &fde, lookup_pc, registers, memory)
+    }
+}
+
+impl Default for UnwindTables<'_> {
+    fn default() -> Self {
+        UnwindTables::new()
+    }
+}
+
+impl Unwind for UnwindTables<'_> {
+    fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        self.step_by_row_of(registers.pc.wrapping_sub(1), registers, memory)
+    }
+
+    fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        self.step_by_row_of(registers.pc, registers, memory)
+    }
+}
+
+/// Where a stack that has been prepared starts to run: in the function of its outermost frame.
+fn stack_base() -> usize {
+    extern "C" fn never(_: usize) -> ! {
+        arch::trap()
+    }
+    #[repr(align(16))]
+    struct Scratch([usize; 64]);
+    let mut scratch = Scratch([0; 64]);
+    let hi = scratch.0.as_mut_ptr_range().end as usize;
+    // SAFETY: nobody uses this piece of memory as a stack, and nobody will run on it.
+    unsafe { arch::prepare(hi, never, 0).context.registers().pc }
+}

@@ -1,0 +1,146 @@
+//! What a row of an unwind table says: where the canonical frame address, the return address and the caller's frame pointer are.
+
+use gimli::{
+    CfaRule, Encoding, Evaluation, EvaluationResult, EvaluationStorage, Expression, Format, Piece, Register,
+    RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindTableRow, Value,
+};
+
+use super::module::{Bytes, Fde, Module};
+use crate::memory::{ReadWord, WORD};
+use crate::step::{Registers, Step, StepError};
+
+/// DWARF numbers of the registers that are tracked: x86-64's rbp, rsp and the return address.
+const FP: Register = Register(6);
+const SP: Register = Register(7);
+const PC: Register = Register(16);
+
+/// Longest expression that is followed, in operations.
+const MAX_OPERATIONS: u32 = 256;
+
+/// Everything on the stack. 24 rules are more than the architecture has registers worth saving.
+#[derive(Clone, Copy, Debug)]
+struct OnStack;
+
+impl UnwindContextStorage<usize> for OnStack {
+    type Rules = [(Register, RegisterRule<usize>); 24];
+    type Stack = [UnwindTableRow<usize, Self>; 4];
+}
+
+impl<'t> EvaluationStorage<Bytes<'t>> for OnStack {
+    type Stack = [Value; 16];
+    type ExpressionStack = [(Bytes<'t>, Bytes<'t>); 1];
+    type Result = [Piece<Bytes<'t>>; 1];
+}
+
+/// Where a register of the caller's is.
+enum Place {
+    At(usize),
+    Is(usize),
+    Unchanged,
+    Nowhere,
+}
+
+/// One frame and its row.
+struct Machine<'a, 't, M> {
+    module: &'a Module<'t>,
+    encoding: Encoding,
+    registers: &'a Registers,
+    memory: &'a M,
+}
+
+/// The step that the row of `fde` at `lookup_pc` describes.
+pub(super) fn step<M: ReadWord>(
+    module: &Module<'_>,
+    fde: &Fde<'_>,
+    lookup_pc: usize,
+    registers: &Registers,
+    memory: &M,
+) -> Result<Step, StepError> {
+    let unknown = StepError::Unknown(registers.pc);
+    let mut context = UnwindContext::<usize, OnStack>::new_in();
+    let (eh_frame, bases) = (module.eh_frame(), module.bases());
+    let row =
+        fde.unwind_info_for_address(eh_frame, bases, &mut context, lookup_pc as u64).map_err(|_| unknown)?;
+    let encoding = Encoding { address_size: WORD as u8, format: Format::Dwarf32, version: 4 };
+    let machine = Machine { module, encoding, registers, memory };
+    let cfa = machine.cfa(row.cfa()).ok_or(unknown)?;
+    let return_slot = match machine.place(row.register(PC), cfa).ok_or(unknown)? {
+        Place::At(slot) => slot,
+        Place::Nowhere => return Ok(Step::Outermost),
+        Place::Is(_) | Place::Unchanged => return Err(unknown),
+    };
+    let fp = match machine.place(row.register(FP), cfa).ok_or(unknown)? {
+        Place::At(saved) => memory.read_word(saved).ok_or(StepError::Unreadable(saved))?,
+        Place::Is(fp) => fp,
+        Place::Unchanged | Place::Nowhere => registers.fp,
+    };
+    Ok(Step::Caller { cfa, return_slot, fp })
+}
+
+impl<M: ReadWord> Machine<'_, '_, M> {
+    fn register(&self, register: Register) -> Option<usize> {
+        match register {
+            FP => Some(self.registers.fp),
+            SP => Some(self.registers.sp),
+            PC => Some(self.registers.pc),
+            _ => None,
+        }
+    }
+
+    fn cfa(&self, rule: &CfaRule<usize>) -> Option<usize> {
+        match rule {
+            CfaRule::RegisterAndOffset { register, offset } => {
+                Some(self.register(*register)?.wrapping_add_signed(*offset as isize))
+            }
+            CfaRule::Expression(expression) => self.evaluate(expression, None),
+        }
+    }
+
+    /// `None` if the rule needs what is not tracked.
+    fn place(&self, rule: Option<RegisterRule<usize>>, cfa: usize) -> Option<Place> {
+        let Some(rule) = rule else { return Some(Place::Unchanged) };
+        Some(match rule {
+            RegisterRule::Undefined => Place::Nowhere,
+            RegisterRule::SameValue => Place::Unchanged,
+            RegisterRule::Offset(offset) => Place::At(cfa.wrapping_add_signed(offset as isize)),
+            RegisterRule::ValOffset(offset) => Place::Is(cfa.wrapping_add_signed(offset as isize)),
+            RegisterRule::Register(register) => Place::Is(self.register(register)?),
+            RegisterRule::Expression(expression) => Place::At(self.evaluate(&expression, Some(cfa))?),
+            RegisterRule::ValExpression(expression) => Place::Is(self.evaluate(&expression, Some(cfa))?),
+            RegisterRule::Constant(value) => Place::Is(value as usize),
+            _ => return None,
+        })
+    }
+
+    fn evaluate(&self, expression: &UnwindExpression<usize>, initial: Option<usize>) -> Option<usize> {
+        let Expression(bytes) = expression.get(self.module.eh_frame()).ok()?;
+        let mut evaluation = Evaluation::<Bytes<'_>, OnStack>::new_in(bytes, self.encoding);
+        evaluation.set_max_iterations(MAX_OPERATIONS);
+        if let Some(value) = initial {
+            evaluation.set_initial_value(value as u64);
+        }
+        let mut result = evaluation.evaluate().ok()?;
+        loop {
+            result = match result {
+                EvaluationResult::Complete => break,
+                EvaluationResult::RequiresRegister { register, .. } => {
+                    evaluation.resume_with_register(Value::Generic(self.register(register)? as u64))
+                }
+                EvaluationResult::RequiresMemory { address, size, .. } => {
+                    evaluation.resume_with_memory(Value::Generic(self.load(address as usize, size)? as u64))
+                }
+                _ => return None,
+            }
+            .ok()?;
+        }
+        evaluation.value_result()?.to_u64(u64::MAX).ok().map(|value| value as usize)
+    }
+
+    /// The `size` bytes at `address`, which do not cross a word.
+    fn load(&self, address: usize, size: u8) -> Option<usize> {
+        let (within, bytes) = (address % WORD, usize::from(size));
+        let word = self.memory.read_word(address - within)?;
+        let end = (within + bytes <= WORD && bytes > 0).then_some(8 * bytes as u32)?;
+        Some(word >> (8 * within) & (usize::MAX >> (usize::BITS - end)))
+    }
+}

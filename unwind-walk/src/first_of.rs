@@ -1,0 +1,40 @@
+//! Two steppers in a row.
+
+use crate::memory::ReadWord;
+use crate::step::{Registers, Step, StepError, Unwind};
+
+/// The first stepper, and the second for code of which the first knows nothing ([`StepError::Unknown`]).
+///
+/// Nest them for more: a JIT's own table, then the process's unwind tables, then frame pointers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstOf<A, B>(pub A, pub B);
+
+impl<A: Unwind, B: Unwind> Unwind for FirstOf<A, B> {
+    #[inline]
+    fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        match self.0.step(registers, memory) {
+            Err(StepError::Unknown(_)) => self.1.step(registers, memory),
+            known => known,
+        }
+    }
+
+    #[inline]
+    fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        match self.0.step_interrupted(registers, memory) {
+            Err(StepError::Unknown(_)) => self.1.step_interrupted(registers, memory),
+            known => known,
+        }
+    }
+}
+
+impl<U: Unwind> Unwind for &U {
+    #[inline]
+    fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        (**self).step(registers, memory)
+    }
+
+    #[inline]
+    fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
+        (**self).step_interrupted(registers, memory)
+    }
+}
