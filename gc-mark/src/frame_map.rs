@@ -77,6 +77,12 @@ pub trait FrameMap: Send + Sync + 'static {
         Ok(())
     }
 
+    /// May code on these stacks drop frames and tell nobody, as C's `longjmp` does? What their barriers leave behind in memory is then not
+    /// taken for a frame that the walk left out ([`unwind_walk::Walk::dropped_frames`]).
+    fn may_drop_frames(&self) -> bool {
+        false
+    }
+
     /// A number that changes whenever an answer of [`FrameMap::roots_at`] may have: code was replaced, its memory reused. Caches
     /// are emptied at the start of the next scan.
     fn edition(&self) -> u64 {
@@ -93,6 +99,10 @@ pub struct Conservatively;
 impl FrameMap for Conservatively {
     fn roots_at(&self, _return_pc: usize) -> FrameRoots<'_> {
         FrameRoots::Conservative { vouched: false }
+    }
+
+    fn may_drop_frames(&self) -> bool {
+        true
     }
 }
 

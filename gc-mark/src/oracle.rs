@@ -309,6 +309,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Oracle<'g, H, M, U> {
     ) -> Result<(), ScanError<'s>> {
         let mut failed = None;
         let walk = Walk::new(&self.unwind, memory).barriers(stack.bars());
+        let walk = walk.dropped_frames(self.map.may_drop_frames());
         let walked = walk.strict(stack.outermost_sp(), stack.registers(), |frame| {
             failed = each(frame, self.map.roots_at(frame.pc)).err();
             if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

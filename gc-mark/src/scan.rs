@@ -243,7 +243,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
     ) -> Result<(), ScanError<'s>> {
         let stack = visit.stack;
         let (memory, mut failed) = (visit.memory, None);
-        let walk = Walk::new(&self.unwind, &memory);
+        let walk = Walk::new(&self.unwind, &memory).dropped_frames(self.cache.map().may_drop_frames());
         let walk = match bars {
             Some(bars) => walk.barriers(bars),
             None => walk,

@@ -149,6 +149,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Verify<'g, H, M, U> {
         });
         let mut bad_slot = None;
         let walk = Walk::new(&self.unwind, &memory).barriers(bars);
+        let walk = walk.dropped_frames(self.map.may_drop_frames());
         let walked = walk.strict(stack.outermost_sp(), stack.registers(), |frame| {
             let (index, pc, end) = (frame.index, frame.pc, roots::end_of(frame, bars));
             let visited = roots::of_frame(&memory, frame.sp, end, self.map.roots_at(pc), |root| {

@@ -202,11 +202,8 @@ impl Ground {
                 self.bars
             );
             // SAFETY: a slot above, on this very stack.
-            assert!(
-                is_barrier(unsafe { *(slot as *const usize) }),
-                "barrier {index} does not stand: {}",
-                self.bars
-            );
+            let word = unsafe { *(slot as *const usize) };
+            assert!(is_barrier(word), "barrier {index} does not stand: {}", self.bars);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A language whose code is Rust: cells on a marked heap, frames scanned conservatively, nothing vouched for unless a test says so.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gc_mark::heap::{AllocCache, HeapConfig, HeapError, MarkSweep, ObjectModel};
 use gc_mark::{FrameMap, FrameRoots, Phases};
@@ -10,8 +10,11 @@ use sched::{Builder, Current, Language, Runtime, Visit};
 use crate::ground::{By, Stepper};
 
 /// A cell is a word that counts its fields, the fields, and a check word. A value is a cell's address or 0.
-#[derive(Debug)]
-pub struct Cells;
+#[derive(Debug, Default)]
+pub struct Cells {
+    /// While it is set, marking waits before each cell.
+    brake: Arc<AtomicBool>,
+}
 
 // SAFETY: values are 0 or come from `Cell::new`, which stores count and fields before anybody sees the cell.
 unsafe impl ObjectModel for Cells {
@@ -20,6 +23,9 @@ unsafe impl ObjectModel for Cells {
     }
 
     unsafe fn visit(&self, object: *const u8, _bytes: usize, mut visit: impl FnMut(usize)) {
+        while self.brake.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
         let words = object.cast::<AtomicUsize>();
         // SAFETY: the first word of a cell counts its fields, which follow.
         unsafe {
@@ -37,6 +43,7 @@ pub struct Native {
     by: By,
     globals: Vec<AtomicUsize>,
     phases: Arc<Phases>,
+    brake: Arc<AtomicBool>,
 }
 
 impl Native {
@@ -47,12 +54,19 @@ impl Native {
 
     /// The same, with a say about its frames.
     pub fn builder_with(limit_bytes: usize, frames: NativeFrames, by: By) -> Builder<Native> {
-        let heap = MarkSweep::new(Cells, HeapConfig { limit_bytes, ..HeapConfig::default() });
+        let brake = Arc::new(AtomicBool::new(false));
+        let cells = Cells { brake: Arc::clone(&brake) };
+        let heap = MarkSweep::new(cells, HeapConfig { limit_bytes, ..HeapConfig::default() });
         let globals = (0..64).map(|_| AtomicUsize::new(0)).collect();
         let phases = Arc::new(Phases::new());
         let heap = heap.expect("an arena");
-        let native = Native { heap, frames, by, globals, phases: Arc::clone(&phases) };
+        let native = Native { heap, frames, by, globals, brake, phases: Arc::clone(&phases) };
         Runtime::builder(native).phases(phases)
+    }
+
+    /// Sets or releases a brake on marking, for tests in which the program must come first.
+    pub fn brake_marking(&self, on: bool) {
+        self.brake.store(on, Ordering::Release);
     }
 
     /// Where the collector stands.
@@ -76,6 +90,10 @@ pub struct NativeFrames {
 impl FrameMap for NativeFrames {
     fn roots_at(&self, _return_pc: usize) -> FrameRoots<'_> {
         FrameRoots::Conservative { vouched: self.vouched }
+    }
+
+    fn may_drop_frames(&self) -> bool {
+        true
     }
 }
 

@@ -14,6 +14,7 @@ use gc_mark::{FrameMap, FrameRoots, Phases};
 use integration_tests::MODES;
 use integration_tests::native::Cells;
 use sched::{Current, Language, Runtime, Visit};
+use unwind_walk::FramePointers;
 
 /// Vouches for all code there is, and knows two functions by name.
 struct Everything;
@@ -43,6 +44,7 @@ struct Vouched {
 impl Language for Vouched {
     type Heap = MarkSweep<Cells>;
     type Frames = Everything;
+    type Unwind = FramePointers;
     type Worker = AllocCache;
     type Task = ();
 
@@ -51,6 +53,9 @@ impl Language for Vouched {
     }
     fn frames(&self) -> &Everything {
         &self.frames
+    }
+    fn unwind(&self) -> FramePointers {
+        FramePointers
     }
     fn new_worker(&self) -> AllocCache {
         self.heap.cache()
@@ -103,7 +108,8 @@ fn culprit(current: &Current<'_, Vouched>, job: &Job) -> usize {
     }
     store_hidden(job.slot, job.object);
     if job.write_barrier {
-        current.shade(job.object ^ HIDDEN);
+        // Computed here and not earlier: a copy on the stack would keep it alive.
+        current.shade(black_box(job.object) ^ HIDDEN);
     }
     current.collect();
     0
@@ -135,7 +141,9 @@ fn lone_cell(heap: &MarkSweep<Cells>) -> usize {
 
 /// Runs the program; returns how many words the oracle compared in the cycle in which it stores.
 fn run(spacing: Spacing, write_barrier: bool) -> usize {
-    let heap = MarkSweep::new(Cells, HeapConfig { limit_bytes: 16 << 20, ..HeapConfig::default() }).unwrap();
+    let heap =
+        MarkSweep::new(Cells::default(), HeapConfig { limit_bytes: 16 << 20, ..HeapConfig::default() })
+            .unwrap();
     let object = lone_cell(&heap);
     let builder = Runtime::builder(Vouched { heap, frames: Everything }).phases(Arc::new(Phases::new()));
     let runtime = builder.workers(1).spacing(spacing).oracle(true).start().unwrap();

@@ -33,12 +33,21 @@ pub struct Walk<'m, 'b, U, M> {
     skip: usize,
     max: usize,
     suspended: bool,
+    dropped_frames: bool,
 }
 
 impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     /// All frames of a stack without barriers.
     pub const fn new(unwind: &'m U, memory: &'m M) -> Walk<'m, 'b, U, M> {
-        Walk { unwind, memory, source: Source::Nowhere, skip: 0, max: usize::MAX, suspended: false }
+        Walk {
+            unwind,
+            memory,
+            source: Source::Nowhere,
+            skip: 0,
+            max: usize::MAX,
+            suspended: false,
+            dropped_frames: false,
+        }
     }
 
     /// The stack's barriers are those of `bars`.
@@ -66,6 +75,14 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         self
     }
 
+    /// Code on the stack may drop frames without a word, as C's `longjmp` does (without [`barrier_arch::patch::skip`]). The address of a barrier
+    /// that a dropped frame left behind may then lie in the unwritten part of a later frame, where it means nothing; so a barrier of the list that
+    /// was not met is no fault.
+    pub const fn dropped_frames(mut self, possible: bool) -> Self {
+        self.dropped_frames = possible;
+        self
+    }
+
     /// Walks for a collector: whatever is wrong with the stack is an error.
     ///
     /// `outermost_sp` is the stack pointer of the outermost frame, known since the stack was made. Each frame is
@@ -83,7 +100,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
     ///
     /// A barrier is held to be alive if its slot is at or above the starting `sp` and still holds its stub.
     /// After a `longjmp` the stub in a dropped frame may survive in the unwritten part of a later frame and be
-    /// taken for one: whoever drops frames calls [`barrier_arch::patch::skip`].
+    /// taken for one: whoever drops frames calls [`barrier_arch::patch::skip`], or the walk is told by [`Walk::dropped_frames`].
     pub fn strict(
         &self,
         outermost_sp: usize,
@@ -179,7 +196,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         if sp != outermost_sp {
             return Some(Fault::EndedShort { outermost_sp });
         }
-        let (_, record) = ledger.leftover(self.memory)?;
+        let (_, record) = ledger.leftover(self.memory).filter(|_| !self.dropped_frames)?;
         Some(Fault::Leftover { slot: record.saved_lr_ptr })
     }
 }

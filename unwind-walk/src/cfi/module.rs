@@ -64,21 +64,25 @@ impl<'t> Module<'t> {
         let at = eh_frame.as_ptr() as usize;
         let bases = BaseAddresses::default().set_eh_frame(at as u64);
         let section = section(eh_frame);
-        let (mut sorted, mut text) = (Vec::new(), u64::MAX..0);
+        let (mut sorted, mut start, mut end) = (Vec::new(), u64::MAX, 0);
         let mut entries = section.entries(&bases);
         while let Some(entry) = entries.next().map_err(|error| BadTable::Unparsable(at, error))? {
             let CieOrFde::Fde(partial) = entry else { continue };
             let fde = partial.parse(EhFrame::cie_from_offset);
             let fde = fde.map_err(|error| BadTable::Unparsable(at, error))?;
-            text = text.start.min(fde.initial_address())..text.end.max(fde.end_address());
+            (start, end) = (start.min(fde.initial_address()), end.max(fde.end_address()));
             sorted.push((fde.initial_address(), EhFrameOffset(fde.offset())));
         }
-        if text.is_empty() {
+        if start >= end {
             return Err(BadTable::Empty(at));
         }
         sorted.sort_by_key(|&(address, _)| address);
-        let text = text.start as usize..text.end as usize;
-        Ok(Module { text, eh_frame: section, bases, index: Index::Sorted(sorted) })
+        Ok(Module {
+            text: start as usize..end as usize,
+            eh_frame: section,
+            bases,
+            index: Index::Sorted(sorted),
+        })
     }
 
     pub(super) fn text(&self) -> Range<usize> {
