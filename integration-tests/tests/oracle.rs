@@ -133,7 +133,9 @@ fn store_hidden(slot: usize, hidden: usize) {
 
 /// A cell without fields that nobody refers to; hidden.
 fn lone_cell(heap: &MarkSweep<Cells>) -> usize {
-    let words = heap.alloc(&mut heap.cache(), 16).expect("an empty heap").cast::<usize>();
+    // Not the first one: the arena's own address may lie on a stack.
+    let mut cache = heap.cache();
+    let [_, words] = [(); 2].map(|()| heap.alloc(&mut cache, 16).expect("an empty heap").cast::<usize>());
     // SAFETY: fresh memory of two words; the first counts the fields.
     unsafe { words.write(0) };
     words.addr().get() ^ HIDDEN

@@ -146,7 +146,8 @@ pub(crate) fn remove_barriers<L: Language>(task: &Task<L>) -> usize {
     stopped.map_or(0, |stack| {
         let removed = stack.remove_barriers();
         if cfg!(debug_assertions) {
-            checker::check_empty(&FramePointers, &stack).unwrap_or_else(|broken| fatal::die(task, &broken));
+            let unwind = task.shared.language.unwind();
+            checker::check_empty(&unwind, &stack).unwrap_or_else(|broken| fatal::die(task, &broken));
         }
         removed.restored + removed.dead
     })
