@@ -1,0 +1,51 @@
+# The architectures besides x86-64 that the tests are run for: sourced by setup-cross.sh and cross.sh.
+
+ARCHITECTURES=(i686 x32 armv7 aarch64 powerpc64le powerpc64 riscv64 s390x loongarch64)
+
+# architecture NAME: sets TARGET, GO (what Go called it), GNU (the C toolchain), QEMU, HOW (how tests run), CRANELIFT, PACKAGES.
+architecture() {
+    CRANELIFT= QEMU=
+    case $1 in
+        i686) TARGET=i686-unknown-linux-gnu GO=386 GNU=i686-linux-gnu HOW="natively" ;;
+        x32) TARGET=x86_64-unknown-linux-gnux32 GO=amd64p32 GNU=x86_64-linux-gnux32 HOW="in a virtual machine" ;;
+        armv7) TARGET=armv7-unknown-linux-gnueabihf GO=arm GNU=arm-linux-gnueabihf QEMU=qemu-arm ;;
+        aarch64) TARGET=aarch64-unknown-linux-gnu GO=arm64 GNU=aarch64-linux-gnu QEMU=qemu-aarch64 CRANELIFT=yes ;;
+        powerpc64le) TARGET=powerpc64le-unknown-linux-gnu GO=ppc64le GNU=powerpc64le-linux-gnu QEMU=qemu-ppc64le ;;
+        powerpc64) TARGET=powerpc64-unknown-linux-gnu GO=ppc64 GNU=powerpc64-linux-gnu QEMU=qemu-ppc64 ;;
+        riscv64) TARGET=riscv64gc-unknown-linux-gnu GO=– GNU=riscv64-linux-gnu QEMU=qemu-riscv64 CRANELIFT=yes ;;
+        s390x) TARGET=s390x-unknown-linux-gnu GO=– GNU=s390x-linux-gnu QEMU=qemu-s390x CRANELIFT=yes ;;
+        loongarch64) TARGET=loongarch64-unknown-linux-gnu GO=– GNU=loongarch64-linux-gnu QEMU=qemu-loongarch64 ;;
+        *) echo "unknown architecture $1; known: ${ARCHITECTURES[*]}" >&2; return 1 ;;
+    esac
+    PACKAGES=("gcc-${GNU//_/-}")
+    [ -z "$QEMU" ] || { HOW="QEMU user mode"; PACKAGES+=(qemu-user); }
+}
+
+# A cargo that knows std, linker and runner of every target, where setup-cross.sh had to make one.
+CARGO_CROSS=${CROSS_HOME:-/opt/cross}/bin/cargo-cross
+
+# has_std TARGET: can programs be compiled for it?
+has_std() {
+    [ -x "$CARGO_CROSS" ] && return 0
+    local lib
+    lib=$(rustc --print target-libdir --target "$1" 2>/dev/null) && compgen -G "$lib/libstd-*.rlib" >/dev/null
+}
+
+# cargo_for NAME COMMAND...: cargo COMMAND for that architecture.
+cargo_for() {
+    local name=$1 command=$2
+    shift 2
+    architecture "$name"
+    local flags="-Cforce-frame-pointers=yes"
+    # z has no frame pointers, but a back chain.
+    [ "$name" != s390x ] || flags+=" -Ctarget-feature=+backchain"
+    if [ -x "$CARGO_CROSS" ]; then
+        CROSS_RUSTFLAGS=$flags "$CARGO_CROSS" "$name" "$command" "$@"
+        return
+    fi
+    local prefix
+    prefix=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$TARGET")
+    local settings=("${prefix}_LINKER=$GNU-gcc" "${prefix}_RUSTFLAGS=$flags" "CC_${TARGET//-/_}=$GNU-gcc")
+    [ -z "$QEMU" ] || settings+=("${prefix}_RUNNER=$QEMU -L /usr/$GNU")
+    env -u RUSTFLAGS "${settings[@]}" cargo "$command" --target "$TARGET" "$@"
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Runs the tests for other architectures, writes the table in README.md, and ends with one line per architecture.
+#
+#   ci/cross.sh [--check] [NAME...]    names: see ci/architectures.sh; default: all
+#   --check: do not change README.md, fail if its table says something else
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ci/architectures.sh
+
+check=
+[ "${1:-}" != --check ] || { check=yes; shift; }
+names=("$@")
+[ $# -gt 0 ] || names=("${ARCHITECTURES[@]}")
+ci/setup-cross.sh "${names[@]}"
+
+# Emulated processors are slow: fewer generated cases, and dependencies that compile fast rather than run fast.
+export PROPTEST_CASES=${PROPTEST_CASES:-8} CARGO_TARGET_DIR=target/cross CARGO_TERM_COLOR=never
+quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.debug="line-tables-only"')
+logs=target/cross/logs
+mkdir -p $logs
+
+# What the tables's columns count: packages, or test binaries, in cargo's output.
+crates=(-p barrier-arch -p stack-alloc -p unwind-walk -p gc-mark -p sched)
+native_tests=(-p integration-tests --test collector --test tasks --test panic_far)
+
+run() { # run NAME: all its tests; the output goes to its log
+    local name=$1 failed=0
+    cargo_for "$name" test "${quick[@]}" "${crates[@]}" --lib --tests --no-fail-fast || failed=1
+    cargo_for "$name" test "${quick[@]}" "${native_tests[@]}" --no-fail-fast || failed=1
+    architecture "$name"
+    [ -z "$CRANELIFT" ] || cargo_for "$name" test "${quick[@]}" -p sched --example scheme --no-fail-fast || failed=1
+    return $failed
+}
+
+# counts LOG PATTERN: what became of the test binaries whose "Running" line matches.
+counts() {
+    awk -v pattern="$2" '
+        /^ +Running / { there = $0 ~ pattern; if (there) started++ }
+        /^test result: / && there { passed += $4; failed += $6; ended++; there = 0 }
+        END {
+            if (!started) print "does not build"
+            else if (failed || ended < started) printf "FAILS: %d of %d\n", failed + started - ended, passed + failed + started - ended
+            else if (!passed) print "–"
+            else print "✓"
+        }' "$1"
+}
+
+row() { # row NAME: its row of the table
+    local log=$logs/$1.log
+    architecture "$1"
+    local scheme=–
+    [ -z "$CRANELIFT" ] || scheme=$(counts "$log" 'examples/scheme')
+    printf '| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n' "${TARGET%%-*}" "$GO" \
+        "$(counts "$log" 'tests/(against_reference|returns|every_instruction|breakpoints)\.rs')" \
+        "$(counts "$log" 'tests/switch\.rs')" \
+        "$(counts "$log" '/unwind_walk-|tests/(live|walks|corrupt|trampoline|broken_lists)\.rs')" \
+        "$(counts "$log" 'tests/(unwinding|panic_far)\.rs')" \
+        "$(counts "$log" '/gc_mark-|/sched-|tests/(collector|tasks|scan|history|go_.*|oracle|checker)\.rs')" \
+        "$scheme" "$HOW"
+}
+
+bad=0
+verdicts=()
+for name in "${names[@]}"; do
+    printf '\n== %s\n' "$name"
+    if run "$name" >"$logs/$name.log" 2>&1; then verdict=ok; else verdict=FAILS bad=1; fi
+    passed=$(awk '/^test result: / { n += $4 } END { print n + 0 }' "$logs/$name.log")
+    grep -E '^(error|test .* FAILED|test result: FAILED)' "$logs/$name.log" || true
+    architecture "$name"
+    verdicts+=("$(printf '%-12s %-6s %4d tests passed, %s' "$name" "$verdict" "$passed" "$HOW")")
+done
+
+if [ ${#names[@]} = ${#ARCHITECTURES[@]} ]; then
+    table=$(
+        echo "| Rust's name | Go's | trampoline | switch | walk | panics through | collector | Scheme | tests run |"
+        echo "|---|---|---|---|---|---|---|---|---|"
+        for name in "${names[@]}"; do row "$name"; done
+    )
+    written=$(awk -v table="$table" '
+        /^<!-- written by ci\/cross.sh -->$/ { print; print ""; print table; print ""; skip = 1 }
+        /^<!-- end -->$/ { skip = 0 }
+        !skip' README.md)
+    if [ -z "$check" ]; then
+        printf '%s\n' "$written" >README.md
+    elif [ "$written" != "$(cat README.md)" ]; then
+        echo "README.md: the table of architectures is not what this run found; it should be"
+        echo "$table"
+        bad=1
+    fi
+fi
+printf '\n'
+printf '%s\n' "${verdicts[@]}"
+exit $bad

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# What it takes to build and run the tests for other architectures on a Debian or Ubuntu x86-64 machine: the standard library of each target, a
+# cross linker, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing.
+#
+#   ci/setup-cross.sh [NAME...]        names: see ci/architectures.sh; default: all
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ci/architectures.sh
+
+names=("$@")
+[ $# -gt 0 ] || names=("${ARCHITECTURES[@]}")
+missing_std=()
+for name in "${names[@]}"; do
+    architecture "$name"
+    has_std "$TARGET" || missing_std+=("$TARGET")
+done
+
+if [ ${#missing_std[@]} -gt 0 ] && ! rustup target add "${missing_std[@]}"; then
+    # No rustup, or it cannot download: a script that builds the same from Debian's packages, if there is one beside the project.
+    fallback=../shared/cross/setup-cross.sh
+    [ -x "$fallback" ] || [ -r "$fallback" ] || {
+        echo "setup-cross: no standard library for ${missing_std[*]}, and rustup cannot get it" >&2
+        exit 1
+    }
+    exec bash "$fallback" "${names[@]}"
+fi
+
+packages=()
+for name in "${names[@]}"; do
+    architecture "$name"
+    packages+=("${PACKAGES[@]}")
+done
+missing=()
+for package in $(printf '%s\n' "${packages[@]}" | sort -u); do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    root=$([ "$(id -u)" = 0 ] || echo sudo)
+    $root apt-get update -q
+    $root apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
