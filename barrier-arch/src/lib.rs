@@ -169,8 +169,8 @@
 //! * `unwind` (default): exceptions cross barriers. Needs the `_Unwind_*` functions, which std links.
 //!   Without it an exception must not reach a barrier.
 //!
-//! `no_std` always. Trampolines and switches: x86-64 Linux. Other targets do not compile; [`description`]
-//! says what they will need.
+//! `no_std` always. Trampolines and switches, on Linux: x86-64 (also with 32-bit pointers), x86, AArch64, 32-bit Arm, PowerPC (64-bit, both
+//! byte orders), RISC-V (64-bit), z (s390x), LoongArch (64-bit). Another target does not compile, and says so.
 //!
 //! # What it is not for
 //!
