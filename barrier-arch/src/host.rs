@@ -77,18 +77,19 @@ pub fn judge(probe: Probe) -> Result<(), Unsupported> {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub fn probe() -> Probe {
     use core::arch::asm;
-    const ARCH_PRCTL: usize = 158;
-    const ARCH_SHSTK_STATUS: usize = 0x5005;
-    let mut shadow_stack_pointer = 0_usize;
+    const ARCH_PRCTL: u64 = 158;
+    const ARCH_SHSTK_STATUS: u64 = 0x5005;
+    let mut shadow_stack_pointer = 0_u64;
     let mut bits = 0_u64;
     let mut result = ARCH_PRCTL;
     // SAFETY: a no-op where there are no shadow stacks, else reads a register.
     unsafe { asm!("rdsspq {}", inout(reg) shadow_stack_pointer, options(nomem, nostack, preserves_flags)) };
     // SAFETY: the kernel writes one word to `bits`, or returns an error.
     unsafe {
-        asm!("syscall", inout("rax") result, in("rdi") ARCH_SHSTK_STATUS, in("rsi") &raw mut bits,
+        asm!("syscall", inout("rax") result, in("rdi") ARCH_SHSTK_STATUS, in("rsi") (&raw mut bits) as u64,
              out("rcx") _, out("r11") _, options(nostack));
     }
+    let shadow_stack_pointer = shadow_stack_pointer as usize;
     Probe { shadow_stack_pointer, status: (result == 0).then_some(bits) }
 }
 

@@ -8,21 +8,46 @@
 //! Without a personality libgcc would abort where a handler frame is directly above a barrier: both have
 //! the same CFA.
 //!
+//! 32-bit Arm has an ABI of its own (`personality/ehabi.rs`), which needs no landing pad.
+//!
 //! Source: Itanium C++ ABI, *Exception Handling*, §1.6.
 
-#[cfg(feature = "unwind")]
+#[cfg(all(feature = "unwind", target_arch = "arm"))]
+mod ehabi;
+#[cfg(all(feature = "unwind", target_arch = "arm"))]
+pub(crate) use ehabi::*;
+#[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use with_unwinder::*;
 #[cfg(not(feature = "unwind"))]
 pub(crate) use without_unwinder::*;
 
+/// The original return address behind the stub at `pc`, for an unwinder whose stack pointer there is `sp`; marks the barrier hit
+/// if its frame `leaves`.
+///
+/// # Safety
+///
+/// `pc` and `sp` are a frame's on this very stack. If it leaves, its callees have been left already.
 #[cfg(feature = "unwind")]
+unsafe fn behind(pc: usize, sp: usize, leaves: bool) -> Option<usize> {
+    use crate::stkbar::StkbarSlice;
+    use crate::stub::Stub;
+
+    let stub = Stub::at(pc)?;
+    // SAFETY: a stub found in a return slot stands on a stack of its class (I1).
+    let bars = unsafe { StkbarSlice::around(sp, stub.class()) }?;
+    let (index, record) = bars.popped(stub, sp)?;
+    if leaves {
+        // SAFETY: we run on that stack, and its frame is being left.
+        unsafe { crate::patch::mark_hit(&bars, index) };
+    }
+    Some(record.return_pc())
+}
+
+#[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 mod with_unwinder {
     use core::ffi::{c_int, c_void};
 
-    use crate::arch;
-    use crate::patch;
-    use crate::stkbar::StkbarSlice;
-    use crate::stub::Stub;
+    use crate::arch::{self, Slot};
 
     const URC_FATAL_PHASE2_ERROR: c_int = 2;
     const URC_INSTALL_CONTEXT: c_int = 7;
@@ -37,11 +62,26 @@ mod with_unwinder {
         fn _Unwind_GetIP(context: *mut c_void) -> usize;
         fn _Unwind_GetCFA(context: *mut c_void) -> usize;
         fn _Unwind_SetIP(context: *mut c_void, pc: usize);
-        fn _Unwind_SetGR(context: *mut c_void, register: c_int, value: usize);
+        fn _Unwind_SetGR(context: *mut c_void, register: c_int, value: Slot);
+    }
+
+    unsafe extern "C-unwind" {
         pub(crate) fn _Unwind_Resume(exception: *mut c_void) -> !;
     }
 
+    #[cfg(not(target_arch = "x86"))]
     pub(crate) use _Unwind_Resume as resume;
+
+    /// `_Unwind_Resume` for the landing pad, which may not call into other objects and leaves the argument in ecx.
+    ///
+    /// # Safety
+    ///
+    /// As `_Unwind_Resume`: called with the exception that is under way.
+    #[cfg(target_arch = "x86")]
+    pub(crate) unsafe extern "fastcall-unwind" fn resume(exception: *mut c_void) -> ! {
+        // SAFETY: passed on.
+        unsafe { _Unwind_Resume(exception) }
+    }
 
     /// The stubs' personality routine.
     pub(crate) unsafe extern "C" fn personality(
@@ -54,31 +94,19 @@ mod with_unwinder {
         if actions & UA_SEARCH_PHASE != 0 {
             return URC_CONTINUE_UNWIND;
         }
-        // SAFETY: called by the unwinder with its own context, on the stack that is being unwound.
-        let original = unsafe { hit(_Unwind_GetIP(context), _Unwind_GetCFA(context) - CFA_ABOVE_SP) };
+        // SAFETY: called by the unwinder with its own context, on the stack that is being unwound; phase 2 leaves
+        // frames, from the youngest on.
+        let sp = unsafe { _Unwind_GetCFA(context) } - CFA_ABOVE_SP;
+        // SAFETY: as above.
+        let original = unsafe { super::behind(_Unwind_GetIP(context), sp, true) };
         let Some(original) = original else { return URC_FATAL_PHASE2_ERROR };
         // SAFETY: as above; the registers are those the pad expects.
         unsafe {
-            _Unwind_SetGR(context, arch::GR_EXCEPTION, exception as usize);
-            _Unwind_SetGR(context, arch::GR_ORIGINAL, original);
+            _Unwind_SetGR(context, arch::GR_EXCEPTION, exception as Slot);
+            _Unwind_SetGR(context, arch::GR_ORIGINAL, original as Slot);
             _Unwind_SetIP(context, arch::landing_pad());
         }
         URC_INSTALL_CONTEXT
-    }
-
-    /// Marks the barrier at `pc` hit; a return to it left the stack pointer at `sp`.
-    ///
-    /// # Safety
-    ///
-    /// `pc` and `sp` are a frame's on this stack.
-    unsafe fn hit(pc: usize, sp: usize) -> Option<usize> {
-        let stub = Stub::at(pc)?;
-        // SAFETY: a stub found in a return slot stands on a stack of its class (I1).
-        let bars = unsafe { StkbarSlice::around(sp, stub.class()) }?;
-        let (index, record) = bars.popped(stub, sp)?;
-        // SAFETY: we run on that stack, and its frame is being left.
-        unsafe { patch::mark_hit(&bars, index) };
-        Some(record.return_pc())
     }
 }
 
@@ -91,6 +119,7 @@ mod without_unwinder {
         arch::trap()
     }
 
+    #[cfg(not(target_arch = "arm"))]
     pub(crate) extern "C" fn resume() -> ! {
         arch::trap()
     }

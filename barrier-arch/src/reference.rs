@@ -52,7 +52,7 @@ pub fn hit(stub: Stub, sp: usize, memory: &mut impl Memory) -> Result<usize, Los
         return Err(Lost { sp });
     }
     if HEALS {
-        memory.store(slot, pc);
+        memory.store(sp - SLOT_BYTES, pc);
     }
     set_state(memory, top - below_top::STATE, ((index + 1) * below_top::STRIDE) as u32, len);
     Ok(arch::strip(pc))

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn thirty_two_records_do_for_any_stack() {
-        assert!(max_stack_barriers(1 << 40, Spacing::default()) <= INDEXED_STUBS);
+        assert!(max_stack_barriers(SizeClass::MAX.bytes(), Spacing::default()) <= INDEXED_STUBS);
     }
 
     #[test]

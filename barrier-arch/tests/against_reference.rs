@@ -14,6 +14,9 @@ use support::target::{EXACT, landed, return_through};
 /// One at a time: the harness keeps its own stack pointer and what it saw in statics.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Does a searching tail keep registers where the slot was?
+const PUSHES: bool = cfg!(target_arch = "arm");
+
 /// The live stack as the reference's memory.
 struct Live;
 
@@ -67,15 +70,20 @@ impl Scene {
         let bars: &StkbarSlice = &self.stack.bars;
         (bars.stack_hi().max(bars.top() - 800)..bars.top())
             .step_by(SLOT_BYTES)
-            .chain([self.slots[target]])
+            .chain((!PUSHES).then_some(self.slots[target]))
             .map(|a| Live.load(a))
             .collect()
     }
 
     /// One hit of barrier `target`, by the reference and by the assembly.
     fn compare(&self, target: usize, skipped: usize) {
+        self.compare_popping(0, target, skipped);
+    }
+
+    /// [`Scene::compare`], with a return that pops `more` bytes than usual.
+    fn compare_popping(&self, more: usize, target: usize, skipped: usize) {
         self.set(target, skipped);
-        let sp = arch::sp_after(self.slots[target]);
+        let sp = arch::sp_after(self.slots[target]) + more;
         let stub = barrier_arch::Stub::at(Live.load(self.slots[target])).unwrap();
         let pc = reference::hit(stub, sp, &mut Live).unwrap();
         let expected = self.snapshot(target);
@@ -103,7 +111,22 @@ fn every_indexed_stub() {
             }
         }
     }
-    assert!(tried > 5000, "{tried}");
+    assert!(tried > 80 * SizeClass::COUNT, "{tried}");
+}
+
+/// `ret 4`, by which a function ends that returns a struct by reference, and `ret 12`.
+#[cfg(target_arch = "x86")]
+#[test]
+fn every_stub_after_a_return_that_pops_arguments_too() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for (class, spacing) in SizeClass::all().flat_map(|c| [(c, Spacing::default()), (c, Spacing::EveryFrame)])
+    {
+        let scene = Scene::new(class, spacing);
+        for target in 0..scene.slots.len() {
+            scene.compare_popping(4, target, target / 2);
+            scene.compare_popping(12, target, 0);
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ struct Ring {
     turns: Vec<usize>,
     damaged: usize,
     left: usize,
-    seed: usize,
+    seed: u64,
 }
 
 impl Ring {
@@ -30,7 +30,7 @@ impl Ring {
             ring.seed ^= ring.seed << 13;
             ring.seed ^= ring.seed >> 7;
             ring.seed ^= ring.seed << 17;
-            let other = (own + 1 + ring.seed % (ring.contexts.len() - 1)) % ring.contexts.len();
+            let other = (own + 1 + ring.seed as usize % (ring.contexts.len() - 1)) % ring.contexts.len();
             let next = if ring.left == 0 { 0 } else { other };
             ring.turns[own] += 1;
             let contexts = ring.contexts.as_mut_ptr();
@@ -39,7 +39,7 @@ impl Ring {
         // SAFETY: every context but the own one was left by such a switch, or is prepared.
         unsafe {
             if save.cast_const() != load {
-                (*ring).damaged += switch_watched(save, load, 0x1234_5600_0000 + own * 0x100);
+                (*ring).damaged += switch_watched(save, load, 0x1234_0000 + own * 0x100);
             }
             (*ring).left > 0
         }

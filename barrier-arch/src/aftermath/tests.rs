@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 use std::vec::Vec;
 
 use super::Watch;
+use crate::arch::{SLOT_BYTES, Slot};
 use crate::checker::Violation;
 use crate::patch;
 use crate::size_class::SizeClass;
@@ -12,7 +13,7 @@ use crate::spacing::Spacing;
 use crate::stkbar::{Stkbar, StkbarSlice};
 
 #[repr(C, align(4096))]
-struct Memory([usize; 512]);
+struct Memory([Slot; 4096 / SLOT_BYTES]);
 
 /// Plain memory with three barriers; nothing runs on it.
 struct Stack {
@@ -26,7 +27,7 @@ const ON: [Spacing; 2] = [Spacing::Exponential { first: 1024 }, Spacing::EveryFr
 
 impl Stack {
     fn empty(spacing: Spacing) -> Stack {
-        let mut memory = Box::new(Memory([0; 512]));
+        let mut memory = Box::new(Memory([0; 4096 / SLOT_BYTES]));
         let base = NonNull::from(&mut memory.0).cast();
         // SAFETY: aligned to its size, and it lives as long as the handle.
         let bars = unsafe { StkbarSlice::steal(base, SizeClass::of(4096).unwrap(), spacing) };
@@ -56,7 +57,7 @@ impl Stack {
     }
 
     fn store(&mut self, address: usize, word: usize) {
-        self.memory.0[(address - self.bars.base()) / 8] = word;
+        self.memory.0[(address - self.bars.base()) / SLOT_BYTES] = word as Slot;
     }
 
     /// As `store`, while somebody watches.

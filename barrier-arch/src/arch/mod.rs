@@ -8,9 +8,9 @@
 //! | `SLOT_BYTES`, `Slot`, `AtomicSlot` | a return slot: the width of the register that a call saves |
 //! | `LINKAGE_BYTES` | how far above the stack pointer the slot of a function that has returned may lie |
 //! | `returned_through` | may this slot be the one that a return has just popped? As exactly as the machine lets know |
-//! | `HEALS` | does a hit put the return address back into its slot? |
+//! | `HEALS` | does a hit put the return address back into the word below the stack pointer, which was the slot? |
 //! | `TAIL_BYTES`, `SEARCHING_TAIL_BYTES`, `PAD_BYTES` | sizes of the trampoline's pieces, see `table.rs` |
-//! | `GR_EXCEPTION`, `GR_ORIGINAL` | DWARF numbers of the registers in which the landing pad finds its arguments |
+//! | `GR_EXCEPTION`, `GR_ORIGINAL` | DWARF numbers of the registers in which the landing pad finds its arguments (Arm's EHABI has none) |
 //! | `stack_barrier` | the trampoline: stubs, tails, landing pad |
 //! | `interrupted_return` | where the trampoline will go on, seen from any of its instructions |
 //! | `strip`, `sign` | a return address without and with its authentication code |
@@ -49,24 +49,32 @@ cfg_if::cfg_if! {
     } else if #[cfg(target_arch = "aarch64")] {
         mod aarch64;
         use aarch64 as target;
+    } else if #[cfg(all(target_arch = "arm", target_abi = "eabihf"))] {
+        mod arm;
+        use arm as target;
     } else if #[cfg(target_arch = "powerpc64")] {
         mod powerpc64;
         use powerpc64 as target;
     } else if #[cfg(target_arch = "s390x")] {
         mod s390x;
         use s390x as target;
+    } else if #[cfg(target_arch = "x86")] {
+        mod x86;
+        use x86 as target;
     } else {
         compile_error!(
-            "barrier-arch has no trampoline for this architecture; supported, on Linux: x86_64, aarch64, powerpc64, s390x"
+            "barrier-arch has no trampoline for this architecture; supported, on Linux: \
+             x86_64, aarch64, arm (hard float), powerpc64, s390x, x86"
         );
     }
 }
 
 pub use context::{Context, Prepared, RecoverPoint, SavedRegisters, prepare, set_parent};
+#[cfg(not(target_arch = "arm"))]
 pub(crate) use table::landing_pad;
 pub use table::{is_trampoline, stub_table};
 pub(crate) use target::{AtomicSlot, HEALS, Slot, returned_through};
-#[cfg(feature = "unwind")]
+#[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use target::{GR_EXCEPTION, GR_ORIGINAL};
 pub use target::{SLOT_BYTES, interrupted_return, protect, recover, sign, strip, switch, trap};
 

@@ -1,4 +1,4 @@
-//! x86-64, System V ABI, Linux.
+//! x86-64, System V ABI, Linux; with pointers of 64 bits, or of 32 (x32, Go's amd64p32).
 //!
 //! # The trampoline
 //!
@@ -30,6 +30,11 @@
 //! ```
 //!
 //! MXCSR and the x87 control word are not switched.
+//!
+//! # x32
+//!
+//! Calls push 64 bits, so return slots, records and everything above are as wide as ever, upper halves zero; a [`Context`] has
+//! pointers of 32. In the registers in which they are passed, only the lower half counts.
 
 use core::arch::{asm, naked_asm};
 
@@ -62,6 +67,30 @@ pub(crate) const GR_EXCEPTION: core::ffi::c_int = 0;
 #[cfg(feature = "unwind")]
 pub(crate) const GR_ORIGINAL: core::ffi::c_int = 1;
 
+/// One line for either width of pointers.
+#[cfg(target_pointer_width = "64")]
+macro_rules! by_width {
+    ($pointers_64:literal, $pointers_32:literal) => {
+        $pointers_64
+    };
+}
+#[cfg(target_pointer_width = "32")]
+macro_rules! by_width {
+    ($pointers_64:literal, $pointers_32:literal) => {
+        $pointers_32
+    };
+}
+
+/// Repeats what follows, up to `.endr`, for every size class: `\k` is the logarithm of its size.
+macro_rules! each_class {
+    () => {
+        by_width!(
+            ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+            ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30"
+        )
+    };
+}
+
 /// The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
 ///
 /// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top
@@ -73,7 +102,7 @@ unsafe extern "C" fn stack_barrier() {
         ".balign 512, 0x90",
         ".skip 511, 0x90",
         // ---- indexed stubs ------------------------------------------------------------------------------
-        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        each_class!(),
         ".cfi_startproc",
         ".cfi_personality 0x1b, {personality}",
         ".cfi_def_cfa 7, 0",                    // CFA = rsp
@@ -101,7 +130,7 @@ unsafe extern "C" fn stack_barrier() {
         ".cfi_endproc",
         ".endr",
         // ---- searching stubs, for every-frame mode -------------------------------------------------------
-        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        each_class!(),
         ".cfi_startproc",
         ".cfi_personality 0x1b, {personality}",
         ".cfi_def_cfa 7, 0",
@@ -125,7 +154,7 @@ unsafe extern "C" fn stack_barrier() {
         ".endr",
         "nop",
         // ---- tails of the indexed stubs ------------------------------------------------------------------
-        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        each_class!(),
         ".org 77b + {tails} + 128 * (\\k - 11), 0x90",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
@@ -162,7 +191,7 @@ unsafe extern "C" fn stack_barrier() {
         ".cfi_endproc",
         ".endr",
         // ---- tails of the searching stubs ----------------------------------------------------------------
-        ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40",
+        each_class!(),
         ".org 77b + {searching_tails} + 192 * (\\k - 11), 0x90",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
@@ -326,8 +355,8 @@ pub unsafe extern "C" fn switch(save: *mut Context, load: *const Context) {
         "push r15",
         ".cfi_def_cfa_offset 56",
         ".cfi_offset 15, -56",
-        "mov [rdi], rsp", // this stack is left
-        "mov rsp, [rsi]", // the other one lies the same way, so the rules above hold on
+        by_width!("mov [rdi], rsp", "mov [edi], esp"), // this stack is left
+        by_width!("mov rsp, [rsi]", "mov esp, [esi]"), // the other one lies the same way, so the rules above hold on
         "pop r15",
         ".cfi_def_cfa_offset 48",
         ".cfi_restore 15",
@@ -425,11 +454,11 @@ pub unsafe extern "C" fn protect(
         "push r15",
         ".cfi_offset 15, -56",
         "sub rsp, 8", // aligned for the call
-        "mov [rdi], rsp",
-        "lea rcx, [rip + 2f]",
-        "mov [rdi + 8], rcx",
-        "mov rax, rsi",
-        "mov rdi, rdx",
+        by_width!("mov [rdi], rsp", "mov [edi], esp"),
+        by_width!("lea rcx, [rip + 2f]", "lea ecx, [rip + 2f]"),
+        by_width!("mov [rdi + 8], rcx", "mov [edi + 4], ecx"),
+        by_width!("mov rax, rsi", "mov eax, esi"),
+        by_width!("mov rdi, rdx", "mov edi, edx"),
         "call rax",
         "2:", // `recover` comes here, too, with the result in rax
         "mov r15, [rbp - 40]",
@@ -453,8 +482,9 @@ pub unsafe extern "C" fn protect(
 pub unsafe extern "C" fn recover(point: *const RecoverPoint, value: usize) -> ! {
     naked_asm!(
         ".cfi_startproc",
-        "mov rax, rsi",
-        "mov rsp, [rdi]",
+        by_width!("mov rax, rsi", "mov eax, esi"),
+        by_width!("mov rcx, [rdi + 8]", "mov ecx, [edi + 4]"),
+        by_width!("mov rsp, [rdi]", "mov esp, [edi]"),
         ".cfi_def_cfa 7, 64", // the frame is protect's from here on
         ".cfi_offset 6, -16",
         ".cfi_offset 3, -24",
@@ -463,7 +493,7 @@ pub unsafe extern "C" fn recover(point: *const RecoverPoint, value: usize) -> ! 
         ".cfi_offset 14, -48",
         ".cfi_offset 15, -56",
         "lea rbp, [rsp + 48]", // five registers and the padding below protect's frame record
-        "jmp [rdi + 8]",
+        "jmp rcx",
         ".cfi_endproc",
     )
 }

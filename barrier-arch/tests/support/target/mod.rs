@@ -18,6 +18,10 @@ cfg_select! {
         mod aarch64;
         pub use aarch64::*;
     }
+    target_arch = "arm" => {
+        mod arm;
+        pub use arm::*;
+    }
     target_arch = "powerpc64" => {
         mod powerpc64;
         pub use powerpc64::*;
@@ -25,5 +29,9 @@ cfg_select! {
     target_arch = "s390x" => {
         mod s390x;
         pub use s390x::*;
+    }
+    target_arch = "x86" => {
+        mod x86;
+        pub use x86::*;
     }
 }

@@ -1,0 +1,75 @@
+//! The personality of the stubs by Arm's exception handling ABI, where a personality routine unwinds its frame itself.
+//!
+//! Nothing is executed on the way: the stub's frame is the same as the original caller's but for the return address, so
+//! the step is a change of the virtual `pc`, in both phases, and a barrier is marked hit in the second.
+//!
+//! Source: *Exception Handling ABI for the Arm Architecture* (EHABI32), §7 to §9.
+
+use core::ffi::{c_int, c_void};
+
+use crate::arch::Slot;
+
+const URC_CONTINUE_UNWIND: c_int = 8;
+const URC_FAILURE: c_int = 9;
+const US_ACTION_MASK: c_int = 3;
+const US_VIRTUAL_UNWIND_FRAME: c_int = 0;
+const UVRSC_CORE: c_int = 0;
+const UVRSD_UINT32: c_int = 0;
+const VRSR_OK: c_int = 0;
+const SP: u32 = 13;
+const PC: u32 = 15;
+
+unsafe extern "C" {
+    fn _Unwind_VRS_Get(
+        context: *mut c_void,
+        class: c_int,
+        register: u32,
+        representation: c_int,
+        value: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_VRS_Set(
+        context: *mut c_void,
+        class: c_int,
+        register: u32,
+        representation: c_int,
+        value: *mut c_void,
+    ) -> c_int;
+}
+
+/// The stubs' personality routine.
+pub(crate) unsafe extern "C" fn personality(
+    state: c_int,
+    _control_block: *mut c_void,
+    context: *mut c_void,
+) -> c_int {
+    let leaves = state & US_ACTION_MASK != US_VIRTUAL_UNWIND_FRAME;
+    // SAFETY: called by the unwinder with its own context, on the stack that is being unwound.
+    let stepped = unsafe {
+        match (get(context, PC), get(context, SP)) {
+            (Some(pc), Some(sp)) => super::behind(pc, sp, leaves).and_then(|pc| set(context, PC, pc)),
+            _ => None,
+        }
+    };
+    if stepped.is_some() { URC_CONTINUE_UNWIND } else { URC_FAILURE }
+}
+
+/// # Safety
+///
+/// `context` is the unwinder's.
+unsafe fn get(context: *mut c_void, register: u32) -> Option<usize> {
+    let mut value: Slot = 0;
+    // SAFETY: a core register is one word; the caller's promise.
+    let result =
+        unsafe { _Unwind_VRS_Get(context, UVRSC_CORE, register, UVRSD_UINT32, (&raw mut value).cast()) };
+    (result == VRSR_OK).then_some(value)
+}
+
+/// # Safety
+///
+/// `context` is the unwinder's.
+unsafe fn set(context: *mut c_void, register: u32, mut value: Slot) -> Option<()> {
+    // SAFETY: a core register is one word; the caller's promise.
+    let result =
+        unsafe { _Unwind_VRS_Set(context, UVRSC_CORE, register, UVRSD_UINT32, (&raw mut value).cast()) };
+    (result == VRSR_OK).then_some(())
+}
