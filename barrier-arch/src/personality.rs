@@ -119,6 +119,11 @@ mod without_unwinder {
         arch::trap()
     }
 
+    #[cfg(target_arch = "arm")]
+    pub(crate) extern "C" fn base_personality() -> ! {
+        arch::trap()
+    }
+
     #[cfg(not(target_arch = "arm"))]
     pub(crate) extern "C" fn resume() -> ! {
         arch::trap()

@@ -344,7 +344,7 @@ fn standing_barriers(bars: &StkbarSlice) -> usize {
 fn recover_across_barriers_then_more_returns_and_a_new_install() {
     for spacing in MODES {
         let stack = TestStack::new(1 << 19, spacing);
-        for (above, depth) in [(0, 0), (0, 100), (1, 1), (30, 0), (30, 5), (30, 1000), (500, 700)] {
+        for (above, depth) in [(0, 0), (0, 400), (1, 1), (30, 0), (30, 5), (30, 1000), (500, 700)] {
             stack.run(|bars| {
                 let point = RecoverPoint::default();
                 let mut dive_ = Dive { bars, spacing, point, depth, installed: 0, skipped: 0 };
@@ -352,7 +352,7 @@ fn recover_across_barriers_then_more_returns_and_a_new_install() {
                 assert_eq!(frames_above(above, &mut dive_, &mut standing), above, "returns through the rest");
                 match spacing {
                     Spacing::Off => assert_eq!(dive_.installed, 0),
-                    Spacing::Exponential { .. } => assert_eq!(dive_.skipped > 2, depth >= 100, "{bars}"),
+                    Spacing::Exponential { .. } => assert_eq!(dive_.skipped > 2, depth >= 400, "{bars}"),
                     Spacing::EveryFrame => assert!(dive_.skipped as u64 >= depth, "{bars}"),
                 }
                 // `protect` itself returned after the recover: through a barrier, if it had one.

@@ -272,9 +272,11 @@ pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
 }
 
 /// Bytes that [`switch`] leaves on a stack.
-pub(super) const SAVED_BYTES: usize = 104;
+pub(crate) const SAVED_BYTES: usize = 104;
+/// r4, and so on to r11.
+pub(crate) const SAVED_R4: usize = 68;
 pub(super) const SAVED_FP: usize = 96;
-pub(super) const SAVED_PC: usize = 100;
+pub(crate) const SAVED_PC: usize = 100;
 
 /// Leaves this stack, described by `*save`, and goes on where `*load` was left.
 ///
@@ -325,6 +327,9 @@ pub unsafe extern "C" fn switch(save: *mut Context, load: *const Context) {
 
 /// Bytes of the outermost frame: a frame record of zeros, the parent, and a word that is unused.
 pub(super) const OUTERMOST_BYTES: usize = 16;
+/// Where the parent is, above the stack pointer of that frame.
+#[cfg(feature = "unwind")]
+pub(crate) const PARENT: usize = OUTERMOST_BYTES - 2 * SLOT_BYTES;
 
 /// What the first [`switch`] to a new stack takes up: r11 = the record of zeros, where the chain of frame records ends;
 /// lr = `stack_base`, r4 = argument, r5 = entry.
@@ -333,11 +338,10 @@ pub(super) fn first_words(
     argument: usize,
     outermost_sp: usize,
 ) -> [Slot; SAVED_BYTES / SLOT_BYTES] {
-    const R4: usize = 68 / SLOT_BYTES;
-    const R5: usize = 72 / SLOT_BYTES;
+    const R4: usize = SAVED_R4 / SLOT_BYTES;
     let mut words = [0; SAVED_BYTES / SLOT_BYTES];
     words[R4] = argument;
-    words[R5] = entry as usize;
+    words[R4 + 1] = entry as usize;
     words[SAVED_FP / SLOT_BYTES] = outermost_sp;
     words[SAVED_PC / SLOT_BYTES] = stack_base as *const () as usize;
     words
@@ -347,14 +351,13 @@ pub(super) fn first_words(
 ///
 /// Its CFI says that it was called from where the parent's context was saved, so that a debugger shows
 /// where a running task was resumed from. Marked a signal frame: gdb then accepts that the caller's stack
-/// lies elsewhere. Exceptions end here.
+/// lies elsewhere. Its personality tells backtraces the same; exceptions end here.
 #[unsafe(naked)]
 unsafe extern "C" fn stack_base() -> ! {
     naked_asm!(
         ".cfi_sections .debug_frame",
         ".cfi_startproc",
         ".fnstart",
-        ".cantunwind",
         ".cfi_signal_frame",
         ".cfi_escape 0x0f, 6, 0x7d, 8, 0x06, 0x06, 0x23, 104", // CFA = **(sp + 8) + 104
         ".cfi_offset 4, -36",
@@ -370,8 +373,11 @@ unsafe extern "C" fn stack_base() -> ! {
         "mov r0, r4", // the argument that `first_words` laid down
         "blx r5",     // entry
         "udf #0",     // it does not return
+        ".personality {personality}",
+        ".handlerdata",
         ".fnend",
         ".cfi_endproc",
+        personality = sym personality::base_personality,
     )
 }
 

@@ -1,18 +1,19 @@
-//! The personality of the stubs by Arm's exception handling ABI, where a personality routine unwinds its frame itself.
+//! Personalities by Arm's exception handling ABI, where such a routine unwinds its frame itself.
 //!
-//! Nothing is executed on the way: the stub's frame is the same as the original caller's but for the return address, so
+//! For a stub, nothing is executed on the way: the stub's frame is the same as the original caller's but for the return address, so
 //! the step is a change of the virtual `pc`, in both phases, and a barrier is marked hit in the second.
 //!
 //! Source: *Exception Handling ABI for the Arm Architecture* (EHABI32), §7 to §9.
 
 use core::ffi::{c_int, c_void};
 
-use crate::arch::Slot;
+use crate::arch::{self, SLOT_BYTES, Slot};
 
 const URC_CONTINUE_UNWIND: c_int = 8;
 const URC_FAILURE: c_int = 9;
 const US_ACTION_MASK: c_int = 3;
 const US_VIRTUAL_UNWIND_FRAME: c_int = 0;
+const US_FORCE_UNWIND: c_int = 8;
 const UVRSC_CORE: c_int = 0;
 const UVRSD_UINT32: c_int = 0;
 const VRSR_OK: c_int = 0;
@@ -51,6 +52,38 @@ pub(crate) unsafe extern "C" fn personality(
         }
     };
     if stepped.is_some() { URC_CONTINUE_UNWIND } else { URC_FAILURE }
+}
+
+/// The personality of the outermost frame of a stack: backtraces go on where the stack was resumed, exceptions end.
+pub(crate) unsafe extern "C" fn base_personality(
+    state: c_int,
+    _control_block: *mut c_void,
+    context: *mut c_void,
+) -> c_int {
+    if state & (US_ACTION_MASK | US_FORCE_UNWIND) != US_VIRTUAL_UNWIND_FRAME | US_FORCE_UNWIND {
+        return URC_FAILURE;
+    }
+    // SAFETY: called by the unwinder with its own context, for a frame of `stack_base`.
+    let stepped = unsafe { get(context, SP).and_then(|sp| resumed_from(context, sp)) };
+    if stepped.is_some() { URC_CONTINUE_UNWIND } else { URC_FAILURE }
+}
+
+/// Loads the registers that the switch to the stack with this outermost `sp` has saved.
+///
+/// # Safety
+///
+/// `context` is the unwinder's, and `sp` that of a frame of `stack_base`, whose parent is valid.
+unsafe fn resumed_from(context: *mut c_void, sp: usize) -> Option<()> {
+    // SAFETY: the parent is that of `set_parent`: it points to the address of what `switch` has saved.
+    unsafe {
+        let saved = **((sp + arch::PARENT) as *const *const usize);
+        for register in 4..=11 {
+            let at = saved + arch::SAVED_R4 + (register - 4) * SLOT_BYTES;
+            set(context, register as u32, *(at as *const usize))?;
+        }
+        set(context, SP, saved + arch::SAVED_BYTES)?;
+        set(context, PC, *((saved + arch::SAVED_PC) as *const usize))
+    }
 }
 
 /// # Safety
