@@ -237,6 +237,7 @@ impl StkbarSlice {
 
     /// The record of the frame that has just returned into `stub`, leaving the stack pointer at `sp`: the one that the
     /// trampoline takes. `None` if there is none.
+    #[cfg(feature = "unwind")]
     pub(crate) fn popped(&self, stub: Stub, sp: usize) -> Option<(usize, Stkbar)> {
         let index = match stub.key() {
             _ if stub.class() != self.class => None,
@@ -247,6 +248,7 @@ impl StkbarSlice {
     }
 
     /// Index of the highest record whose slot has been popped, now that the stack pointer is `sp`.
+    #[cfg(any(feature = "unwind", not(target_arch = "x86_64")))]
     pub(crate) fn last_popped(&self, sp: usize) -> Option<usize> {
         let (mut lo, mut hi) = (0, self.len());
         while lo < hi {

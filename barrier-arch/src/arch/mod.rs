@@ -70,7 +70,7 @@ cfg_if::cfg_if! {
 }
 
 pub use context::{Context, Prepared, RecoverPoint, SavedRegisters, prepare, set_parent};
-#[cfg(not(target_arch = "arm"))]
+#[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use table::landing_pad;
 pub use table::{is_trampoline, stub_table};
 pub(crate) use target::{AtomicSlot, HEALS, Slot, returned_through};

@@ -35,7 +35,7 @@ pub fn is_trampoline(pc: usize) -> bool {
 }
 
 /// Address of the landing pad.
-#[cfg(not(target_arch = "arm"))]
+#[cfg(any(target_arch = "x86_64", all(feature = "unwind", not(target_arch = "arm"))))]
 pub(crate) fn landing_pad() -> usize {
     stub_table() + PAD
 }
