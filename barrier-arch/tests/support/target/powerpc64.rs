@@ -264,3 +264,38 @@ pub unsafe extern "C" fn protect_watched(point: *mut RecoverPoint) -> usize {
         vectors = const VECTORS,
     )
 }
+
+/// An instruction that there is not.
+pub const TRAP: &[u8] = &[0; 4];
+
+/// Bytes of the instruction at `address`.
+pub fn length_at(_address: usize) -> usize {
+    4
+}
+
+/// Makes a changed instruction known to the processor.
+pub fn flush(address: usize) {
+    // SAFETY: cache instructions on memory that is there.
+    unsafe { asm!("dcbst 0, {0}", "sync", "icbi 0, {0}", "isync", in(reg) address, options(nostack)) };
+}
+
+/// Stack pointer of what a signal has interrupted.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got.
+pub unsafe fn sp_of(context: *mut libc::c_void) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gp_regs[SP] as usize }
+}
+
+/// The signal handler will return to `pc`.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got, and `pc` is where it may go on.
+pub unsafe fn resume_at(context: *mut libc::c_void, pc: usize) {
+    const NIP: usize = 32;
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gp_regs[NIP] = pc as libc::c_ulong };
+}

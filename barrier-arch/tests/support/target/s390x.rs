@@ -191,3 +191,39 @@ pub unsafe extern "C" fn protect_watched(point: *mut RecoverPoint) -> usize {
         protect = sym arch::protect,
     )
 }
+
+/// Not an instruction. Of longer ones it replaces the first two bytes.
+pub const TRAP: &[u8] = &[0; 2];
+
+/// Bytes of the instruction at `address`: its first two bits say it.
+pub fn length_at(address: usize) -> usize {
+    // SAFETY: code of this process.
+    match unsafe { *(address as *const u8) } >> 6 {
+        0 => 2,
+        3 => 6,
+        _ => 4,
+    }
+}
+
+/// Changed instructions are seen at once here.
+pub fn flush(_address: usize) {}
+
+/// Stack pointer of what a signal has interrupted.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got.
+pub unsafe fn sp_of(context: *mut libc::c_void) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[SP] as usize }
+}
+
+/// The signal handler will return to `pc`.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got, and `pc` is where it may go on.
+pub unsafe fn resume_at(context: *mut libc::c_void, pc: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.psw.addr = pc as u64 };
+}
