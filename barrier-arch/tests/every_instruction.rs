@@ -1,7 +1,9 @@
 //! What an asynchronous reader, a profiler's signal handler say, sees at each instruction: of install and
 //! remove (I1), of a return through a barrier, of an exception that crosses one.
 //!
-//! The processor's trap flag raises SIGTRAP after every instruction; the handler looks.
+//! The processor's trap flag raises SIGTRAP after every instruction; the handler looks. That is x86-64's; for machines without
+//! such a flag see `stepped_instructions`.
+#![cfg(target_arch = "x86_64")]
 
 mod support;
 

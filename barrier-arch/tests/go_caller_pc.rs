@@ -1,5 +1,8 @@
 //! A function that changes where it will return to (Go: `setNextBarrierPC` in select), looked at after each instruction: a walker sees
 //! the old address or the new one, never anything else, and once the new one never the old one again.
+//!
+//! By the trap flag of x86-64; the function is the same everywhere.
+#![cfg(target_arch = "x86_64")]
 
 mod support;
 

@@ -3,9 +3,9 @@
 
 mod support;
 
-use barrier_arch::reference;
 use barrier_arch::reference::Memory;
 use barrier_arch::{Spacing, Stub};
+use barrier_arch::{arch, reference};
 use support::MODES;
 use support::plain::PlainStack;
 
@@ -33,7 +33,7 @@ fn the_whole_list_is_shown_with_both_marks() {
             slots.iter().enumerate().for_each(|(i, &slot)| stack.install_over(slot, 0x1000 + i).unwrap());
             for &slot in &slots[..hits] {
                 let stub = Stub::at(stack.load(slot)).unwrap();
-                reference::hit(stub, slot + 8, &mut stack).unwrap();
+                reference::hit(stub, arch::sp_after(slot), &mut stack).unwrap();
             }
             assert_eq!(stack.bars.to_string(), expected(&slots, hits, None));
             for culprit in (0..=count + 3).map(Some).chain([None, Some(usize::MAX)]) {

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 
 use barrier_arch::reference::Memory;
-use barrier_arch::{Spacing, patch};
+use barrier_arch::{Spacing, arch, patch};
 use support::MODES;
 use support::plain::PlainStack;
 
@@ -30,7 +30,8 @@ fn operate(role: &str, broken: &impl Fn(&mut PlainStack)) {
     let (operation, mode) = role.split_once(' ').unwrap();
     let spacing = MODES[mode.parse::<usize>().unwrap()];
     let mut stack = stack(spacing);
-    let sp = stack.bars.base() + 1024;
+    // The first barrier is alive.
+    let sp = arch::sp_after(stack.bars.base() + 1024) - arch::SLOT_BYTES;
     if spacing != Spacing::Off {
         broken(&mut stack);
     }
@@ -82,7 +83,9 @@ fn a_position_past_the_length_stops_the_next_operation() {
         "fatal: I1: position 80 and length 64",
         |stack| {
             let at = stack.bars.top() - 24;
-            stack.store(at, 4 << 36 | 5 << 4);
+            let (position, length) = (5 << 4, 4 << 4);
+            let little = cfg!(target_endian = "little");
+            stack.store(at, if little { length << 32 | position } else { position << 32 | length });
         },
     );
 }

@@ -60,7 +60,8 @@ fn look(pc: usize, sp: usize) {
 fn backtrace() -> Vec<usize> {
     use std::ffi::{c_int, c_void};
     unsafe extern "C" {
-        fn _Unwind_Backtrace(f: extern "C" fn(*mut c_void, *mut c_void) -> c_int, data: *mut c_void) -> c_int;
+        fn _Unwind_Backtrace(f: extern "C" fn(*mut c_void, *mut c_void) -> c_int, data: *mut c_void)
+        -> c_int;
         fn _Unwind_GetIP(context: *mut c_void) -> usize;
     }
     extern "C" fn note(context: *mut c_void, found: *mut c_void) -> c_int {

@@ -8,7 +8,7 @@ use barrier_arch::arch::{self, Context, RecoverPoint};
 use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
 use support::target::{own_frame, protect_watched, switch_watched};
-use support::{MODES, TestStack, install_here, return_slots, step};
+use support::{MODES, TestStack, code_of, install_here, return_slots, step};
 
 /// Stacks that switch among each other as a small generator says; index 0 is the thread's own.
 struct Ring {
@@ -137,7 +137,7 @@ fn the_first_entry_gets_its_argument_on_an_aligned_stack_that_ends_there() {
             let parked = unsafe { seen.own.registers() };
             let chained = matches!(host.frame_record, FrameRecord::AtStackPointer { .. });
             assert!(chained || parked.fp == fp, "the saved frame pointer is that of the frame that switched");
-            assert!((look_around as *const () as usize..).contains(&parked.pc));
+            assert!((code_of(look_around as *const ())..).contains(&parked.pc));
         }
     }
 }

@@ -134,3 +134,9 @@ pub fn install_here(bars: &StkbarSlice, spacing: Spacing) -> usize {
     }
     installed
 }
+
+/// Where a function's code starts: by the older ABI of PowerPC its address is that of a descriptor.
+pub fn code_of(function: *const ()) -> usize {
+    // SAFETY: the first word of a descriptor.
+    if cfg!(target_abi = "elfv1") { unsafe { *function.cast() } } else { function as usize }
+}
