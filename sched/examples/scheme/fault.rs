@@ -85,6 +85,17 @@ pub enum Fault {
     /// `(exit code)`: no error, but it leaves the program the same way.
     #[error("exit with code {0}")]
     Exit(i32),
+    /// A file or stream could not be opened, read or written.
+    #[error("{procedure}: {what}")]
+    File {
+        /// The primitive.
+        procedure: &'static str,
+        /// What the system says, and of which file.
+        what: String,
+    },
+    /// A text that is no datum.
+    #[error("read: {0}")]
+    Read(String),
     /// Something that the primitive cannot do with these arguments.
     #[error("{procedure}: {what}")]
     Unfit {
@@ -119,7 +130,11 @@ impl Sort {
 impl Fault {
     /// What `file-error?` and its kin say of it.
     pub fn sort(&self) -> Sort {
-        Sort::Runtime
+        match self {
+            Fault::File { .. } => Sort::File,
+            Fault::Read(_) => Sort::Read,
+            _ => Sort::Runtime,
+        }
     }
 
     /// Does it end the program without being raised?

@@ -12,6 +12,7 @@ use super::codegen::Image;
 use super::frame_table::FrameTable;
 use super::globals::Globals;
 use super::machine::{Heap, Worker};
+use super::ports::channel::Channels;
 use super::runtime::state::TaskState;
 use super::symbols::Symbols;
 use super::value::Value;
@@ -40,7 +41,12 @@ pub struct Scheme {
     /// What is raised when there is no memory to describe it.
     pub out_of_memory: Value,
     constants: Vec<Value>,
-    output: Mutex<Sink>,
+    /// Name and arguments of the program.
+    pub command_line: Vec<String>,
+    /// What ports stand for.
+    pub channels: Channels,
+    /// The ports of the standard streams.
+    pub standard_ports: [Value; 3],
     phases: Arc<Phases>,
     code: Mutex<Option<JITModule>>,
 }
@@ -65,7 +71,9 @@ impl Scheme {
             signal: image.signal,
             out_of_memory: image.out_of_memory,
             constants: image.constants,
-            output: Mutex::new(output),
+            command_line: Vec::new(),
+            channels: Channels::new(Box::new(std::io::stdin()), output),
+            standard_ports: image.standard_ports,
             phases,
             code: Mutex::new(Some(image.module)),
         }
@@ -75,16 +83,11 @@ impl Scheme {
     pub fn phases(&self) -> Arc<Phases> {
         Arc::clone(&self.phases)
     }
-
-    /// Lets `f` write to the output. `f` must not come to a safepoint.
-    pub fn with_output<R>(&self, f: impl FnOnce(&mut dyn Write) -> R) -> R {
-        f(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Drop for Scheme {
     fn drop(&mut self) {
-        self.with_output(|output| output.flush()).ok();
+        self.channels.flush_all();
         if let Some(module) = self.code.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // SAFETY: the language goes last, after every task: nobody runs this code any more.
             unsafe { module.free_memory() };

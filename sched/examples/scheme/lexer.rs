@@ -15,6 +15,12 @@ pub enum Token {
     Close,
     /// `#(`
     OpenVector,
+    /// `#u8(`
+    OpenBytes,
+    /// `#0=`, before the datum that has this label.
+    Label(usize),
+    /// `#0#`, the datum with that label.
+    Reference(usize),
     /// `.` alone.
     Dot,
     /// `#;`
@@ -40,13 +46,15 @@ pub struct Lexer<'s> {
     file: &'s str,
     rest: &'s str,
     at: Span,
+    /// Are names in small letters, whatever they are written in?
+    folds: bool,
 }
 
 impl<'s> Lexer<'s> {
     /// At the start of `source`; `file` is for messages.
     pub fn new(file: &'s str, source: &'s str) -> Self {
         let rest = source.strip_prefix('\u{feff}').unwrap_or(source);
-        Lexer { file, rest, at: Span { line: 1, column: 1 } }
+        Lexer { file, rest, at: Span { line: 1, column: 1 }, folds: false }
     }
 
     /// The next token and where it starts; `None` at the end of the text.
@@ -132,6 +140,7 @@ impl<'s> Lexer<'s> {
             _ if word == "." => Ok(Token::Dot),
             Some(number) => Ok(Token::Atom(literal(number))),
             None if is_bad_number(word) => Err(self.fault(Fault::BadNumber(word.to_owned()), span)),
+            None if self.folds => Ok(Token::Atom(Datum::Symbol(word.to_lowercase().into()))),
             None => Ok(Token::Atom(Datum::Symbol(word.into()))),
         }
     }
@@ -146,8 +155,28 @@ impl<'s> Lexer<'s> {
         if self.eat("#\\") {
             return Ok(Token::Atom(Datum::Char(self.character(span)?)));
         }
+        if self.eat("#u8(") {
+            return Ok(Token::OpenBytes);
+        }
+        if let Some(token) = self.label() {
+            return Ok(token);
+        }
         let word = self.take_word();
         self.constant(word).map(Token::Atom).map_err(|fault| self.fault(fault, span))
+    }
+
+    /// `#0=` or `#0#`.
+    fn label(&mut self) -> Option<Token> {
+        let after = self.rest.strip_prefix('#')?;
+        let digits = after.find(|c: char| !c.is_ascii_digit())?;
+        let number = after[..digits].parse().ok()?;
+        let token = match after.as_bytes()[digits] {
+            b'=' => Token::Label(number),
+            b'#' => Token::Reference(number),
+            _ => return None,
+        };
+        (0..digits + 2).for_each(|_| _ = self.bump());
+        Some(token)
     }
 
     /// `#t`, `#xff` and the like.
@@ -170,6 +199,8 @@ impl<'s> Lexer<'s> {
                 while self.peek().is_some_and(|c| c != '\n') {
                     self.bump();
                 }
+            } else if self.rest.starts_with("#!") && !self.rest.starts_with("#!eof") {
+                self.directive();
             } else if self.rest.starts_with("#|") {
                 self.block_comment()?;
             } else if next.is_whitespace() {
@@ -179,6 +210,19 @@ impl<'s> Lexer<'s> {
             }
         }
         Ok(())
+    }
+
+    /// `#!fold-case`, `#!no-fold-case`; anything else, like the first line of a script, is a comment to the end of the line.
+    fn directive(&mut self) {
+        if self.eat("#!fold-case") {
+            self.folds = true;
+        } else if self.eat("#!no-fold-case") {
+            self.folds = false;
+        } else {
+            while self.peek().is_some_and(|c| c != '\n') {
+                self.bump();
+            }
+        }
     }
 
     /// Block comments nest.

@@ -77,6 +77,18 @@ impl<'t> Machine<'t> {
         &self.current.task().language
     }
 
+    /// The port in force on this task, by the number of the standard stream that it stands for.
+    pub fn port(&self, which: usize) -> Value {
+        let own = self.state().port(which);
+        if own == Value::FALSE { self.scheme().standard_ports[which] } else { own }
+    }
+
+    /// Puts another port in force.
+    pub fn set_port(&self, which: usize, port: Value) {
+        self.state().set_port(which, port);
+        self.shade(port);
+    }
+
     /// Shows a value that was stored to the collector, if it marks.
     pub fn shade(&self, value: Value) {
         if self.current.is_marking() {

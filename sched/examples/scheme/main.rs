@@ -107,7 +107,7 @@ fn execute(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let task = runtime.spawn(run)?;
     let result = task.join().map_err(Unsuccessful::Crash)?;
     // What the program has written comes before what we say.
-    runtime.language().with_output(|out| out.flush()).ok();
+    runtime.language().channels.flush_all();
     result?;
     Ok(())
 }

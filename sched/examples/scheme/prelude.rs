@@ -18,6 +18,7 @@ pub const PARTS: &[Part] = parts![
     "hash-tables.scm",
     "exceptions.scm",
     "continuations.scm",
+    "ports.scm",
 ];
 
 /// The names that the parts define at top level: each definition starts a line.

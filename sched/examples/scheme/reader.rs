@@ -1,6 +1,6 @@
 //! From text to data with places: parentheses, prefixes, dots and datum comments.
 
-use super::core::Span;
+use super::core::{Datum, Span};
 use super::lexer::{Lexer, Prefix, Token};
 use super::syntax::{MAX_NESTING, Syntax, SyntaxKind};
 use super::syntax_error::{Checked, Fault};
@@ -39,6 +39,10 @@ impl Reader<'_> {
         let kind = match token {
             Token::Prefix(prefix) => self.prefixed(prefix, span)?,
             Token::OpenVector => self.vector(span)?,
+            Token::OpenBytes => self.bytes(span)?,
+            Token::Label(_) | Token::Reference(_) => {
+                return Err(self.lexer.fault(Fault::LabelInProgram, span));
+            }
             Token::Atom(atom) => SyntaxKind::Atom(atom),
             _ => self.list(span)?,
         };
@@ -83,6 +87,17 @@ impl Reader<'_> {
                 (_, Token::Close) => return Ok(SyntaxKind::Vector(items)),
                 (span, Token::Dot) => return Err(self.lexer.fault(Fault::MisplacedDot, span)),
                 (span, token) => items.push(self.datum(span, token)?),
+            }
+        }
+    }
+
+    fn bytes(&mut self, opened: Span) -> Checked<SyntaxKind> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.inner_token(opened, "`#u8(`")? {
+                (_, Token::Close) => return Ok(SyntaxKind::Atom(Datum::Bytevector(bytes.into()))),
+                (_, Token::Atom(Datum::Fixnum(byte @ 0..=255))) => bytes.push(byte as u8),
+                (span, _) => return Err(self.lexer.fault(Fault::NoByte, span)),
             }
         }
     }

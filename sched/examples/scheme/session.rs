@@ -25,6 +25,8 @@ pub struct Options {
     pub gc_stress: bool,
     /// Primitives besides the built-in ones.
     pub primitives: Vec<Primitive>,
+    /// Name and arguments of the program, for `command-line`.
+    pub command_line: Vec<String>,
     /// Where `display` and its kin write.
     pub output: Sink,
 }
@@ -36,6 +38,7 @@ impl Default for Options {
             heap_limit: HeapConfig::default().limit_bytes,
             gc_stress: false,
             primitives: Vec::new(),
+            command_line: Vec::new(),
             output: Box::new(io::BufWriter::new(io::stdout())),
         }
     }
@@ -84,7 +87,9 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     let image = compiler.finish(options.heap_limit)?;
     // Nothing has run yet, so nobody has asked for the maps.
     frames.get_or_init(|| Arc::clone(&image.frames));
-    Ok(Scheme::new(image, options.heap_limit, options.gc_stress, options.output, phases))
+    let mut scheme = Scheme::new(image, options.heap_limit, options.gc_stress, options.output, phases);
+    scheme.command_line = options.command_line;
+    Ok(scheme)
 }
 
 /// Expands the library. What one part defines is known to the others.

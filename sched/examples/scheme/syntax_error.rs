@@ -41,8 +41,14 @@ pub enum Fault {
     #[error("misplaced `.`; it stands between the last two data of a list, as in (a . b)")]
     MisplacedDot,
     /// `#` and something unknown.
-    #[error("unknown syntax `{0}`; known are #t #f #\\ #( #x #o #b #d #| and #;")]
+    #[error("unknown syntax `{0}`; known are #t #f #\\ #( #u8( #x #o #b #d #e #i #| and #;")]
     UnknownSharp(String),
+    /// `#0=` in the text of a program.
+    #[error("datum labels are for `read`; a program's own text has none")]
+    LabelInProgram,
+    /// Something else than a byte in a bytevector.
+    #[error("a bytevector holds numbers from 0 to 255")]
+    NoByte,
     /// `#\` and something unknown.
     #[error("unknown character `{0}`; write #\\a, #\\space, #\\newline or #\\x41")]
     UnknownCharacter(String),

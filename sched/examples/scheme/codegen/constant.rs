@@ -10,6 +10,7 @@ use crate::scheme::fault::Fault;
 use crate::scheme::machine::{AllocCache, Heap};
 use crate::scheme::numbers::Number;
 use crate::scheme::object::{Arity, Header, Kind, ObjectRef, bytes_of};
+use crate::scheme::ports;
 use crate::scheme::symbols::Symbols;
 use crate::scheme::value::Value;
 
@@ -61,6 +62,15 @@ impl Constants {
                 self.object(Header::with_length(Kind::Vector, elements.len()), &words?)?
             }
         })
+    }
+
+    /// The ports of the three standard streams.
+    pub fn standard_ports(&mut self) -> Result<[Value; 3], CompileError> {
+        let mut port = |channel| {
+            let (header, words) = ports::standard(channel);
+            self.object(header, &words)
+        };
+        Ok([port(0)?, port(1)?, port(2)?])
     }
 
     /// The symbol of that name.

@@ -98,6 +98,8 @@ pub struct Image {
     pub constants: Vec<Value>,
     /// The symbols.
     pub symbols: Symbols,
+    /// The ports of the standard streams.
+    pub standard_ports: [Value; 3],
     /// Global variables.
     pub globals: Globals,
     /// What is known of the code.
@@ -350,9 +352,21 @@ impl Compiler {
         frames.seal();
         let (program, signal) = (address(program), address(self.signal));
         let out_of_memory = self.constants.condition(&Fault::OutOfMemory { limit: heap_limit })?;
+        let standard_ports = self.constants.standard_ports()?;
         let (heap, constants, symbols) = self.constants.into_parts();
         let (module, globals, frames) = (self.module, self.globals, Arc::new(frames));
-        Ok(Image { module, heap, constants, symbols, globals, frames, program, signal, out_of_memory })
+        Ok(Image {
+            module,
+            heap,
+            constants,
+            symbols,
+            standard_ports,
+            globals,
+            frames,
+            program,
+            signal,
+            out_of_memory,
+        })
     }
 
     /// The top-level forms so far.

@@ -242,3 +242,10 @@
         (apply string-append
                (car strings)
                (append-map (lambda (s) (list delimiter s)) (cdr strings))))))
+
+(define (partition keep? list)
+  (values (filter keep? list) (remove keep? list)))
+
+(define (split-at list k) (values (list-head list k) (list-tail list k)))
+
+(define (span keep? list) (values (take-while keep? list) (drop-while keep? list)))

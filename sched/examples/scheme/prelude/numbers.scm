@@ -89,3 +89,13 @@
 (define (fl> a b) (> a b))
 (define (fl<= a b) (<= a b))
 (define (fl>= a b) (>= a b))
+
+;; Two results at a time
+
+(define (exact-integer-sqrt n)
+  (let ((root (%integer-sqrt n)))
+    (values root (- n (* root root)))))
+
+(define (floor/ a b) (values (floor-quotient a b) (floor-remainder a b)))
+(define (truncate/ a b) (values (quotient a b) (remainder a b)))
+(define (div-and-mod a b) (floor/ a b))

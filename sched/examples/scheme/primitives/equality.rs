@@ -1,5 +1,7 @@
 //! Equality, from identity to structure.
 
+use std::collections::HashSet;
+
 use crate::scheme::numbers::Number;
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
@@ -32,10 +34,14 @@ pub fn same(a: Value, b: Value) -> bool {
     }
 }
 
-/// `equal?`, with a list of what is still to compare instead of recursion. Does not end on circular structures
-/// that are equal.
+/// Comparisons after which `equal` begins to remember what it has compared: circular structures do not end otherwise.
+const MANY: usize = 10_000;
+
+/// `equal?`, with a list of what is still to compare instead of recursion.
 pub fn equal(a: Value, b: Value) -> bool {
     let mut todo = vec![(a, b)];
+    let mut steps = 0;
+    let mut assumed: HashSet<(usize, usize)> = HashSet::new();
     while let Some((a, b)) = todo.pop() {
         if same(a, b) {
             continue;
@@ -43,6 +49,11 @@ pub fn equal(a: Value, b: Value) -> bool {
         let (Some(x), Some(y)) = (ObjectRef::any(a), ObjectRef::any(b)) else { return false };
         if x.header() != y.header() {
             return false;
+        }
+        steps += 1;
+        // Two objects that are being compared already are equal unless a difference shows elsewhere.
+        if steps > MANY && !assumed.insert((x.address(), y.address())) {
+            continue;
         }
         match x.header().kind() {
             // Pushed in this order, the cars wait and the spine is followed at once.

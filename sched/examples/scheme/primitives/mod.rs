@@ -15,15 +15,20 @@ pub mod equality;
 pub mod exact;
 pub mod hashing;
 pub mod inexact;
+pub mod input;
 pub mod integers;
+pub mod labels;
 pub mod lists;
 pub mod numerals;
 pub mod output;
+pub mod ports;
 pub mod predicates;
 pub mod random;
+pub mod read;
 pub mod string_order;
 pub mod strings;
 pub mod symbols;
+pub mod system;
 pub mod tables;
 pub mod vectors;
 pub mod write;
@@ -152,8 +157,11 @@ pub fn all() -> Vec<Primitive> {
         random::table(),
         symbols::table(),
         vectors::table(),
+        ports::table(),
+        input::table(),
         output::table(),
         control::table(),
+        system::table(),
     ]
     .concat()
 }

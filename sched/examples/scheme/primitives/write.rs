@@ -3,31 +3,55 @@
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
-use crate::scheme::numbers::{Number, print};
+use std::collections::HashMap;
+
+use crate::scheme::numbers::{Number, parse, print};
 
 use super::bytevectors::bytes;
+use super::labels;
 use super::strings::{codes, text};
 use super::symbols;
 
+/// Which objects get a datum label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// Those that contain themselves: without labels the text would not end.
+    Cycles,
+    /// All that occur more than once.
+    Shared,
+    /// None.
+    None,
+}
+
+/// A value as text: as `write` shows it if `quoted`, else as `display` does.
+pub fn printed(value: Value, quoted: bool, labels: Labels) -> String {
+    let labels = labels::find(value, labels);
+    Printer { quoted, limit: usize::MAX, out: String::new(), labels, numbered: 0 }.print(value)
+}
+
 /// As `write` shows it: strings in quotes, characters with `#\`.
 pub fn written(value: Value) -> String {
-    Printer { quoted: true, limit: usize::MAX, out: String::new() }.print(value)
+    printed(value, true, Labels::Cycles)
 }
 
 /// As `display` shows it.
 pub fn displayed(value: Value) -> String {
-    Printer { quoted: false, limit: usize::MAX, out: String::new() }.print(value)
+    printed(value, false, Labels::Cycles)
 }
 
 /// As `write` shows it, cut off after about 60 characters: for messages.
 pub fn shortened(value: Value) -> String {
-    Printer { quoted: true, limit: 60, out: String::new() }.print(value)
+    Printer { quoted: true, limit: 60, out: String::new(), labels: HashMap::new(), numbered: 0 }.print(value)
 }
 
 struct Printer {
     quoted: bool,
     limit: usize,
     out: String,
+    /// By address: the number of the label, once it is out.
+    labels: HashMap<usize, Option<usize>>,
+    /// How many labels are out.
+    numbered: usize,
 }
 
 /// What is still to be printed.
@@ -69,7 +93,27 @@ impl Printer {
         }
     }
 
+    /// The label of an object that has one. True if it stands for all of the object.
+    fn label(&mut self, object: ObjectRef) -> bool {
+        match self.labels.get_mut(&object.address()) {
+            None => false,
+            Some(Some(number)) => {
+                self.out.push_str(&format!("#{number}#"));
+                true
+            }
+            Some(number) => {
+                *number = Some(self.numbered);
+                self.out.push_str(&format!("#{}=", self.numbered));
+                self.numbered += 1;
+                false
+            }
+        }
+    }
+
     fn object(&mut self, object: ObjectRef, jobs: &mut Vec<Job>) {
+        if self.label(object) {
+            return;
+        }
         match object.header().kind() {
             Some(Kind::Pair) => self.pair(object, jobs),
             Some(Kind::Vector) => {
@@ -94,7 +138,8 @@ impl Printer {
 
     /// `(quote x)` is `'x`, and so on.
     fn pair(&mut self, pair: ObjectRef, jobs: &mut Vec<Job>) {
-        if let Some((prefix, datum)) = abbreviation(pair) {
+        let labelled = |value: Value| value.as_object().is_some_and(|at| self.labels.contains_key(&at));
+        if let Some((prefix, datum)) = abbreviation(pair).filter(|_| !labelled(pair.field(2))) {
             self.out.push_str(prefix);
             return jobs.push(Job::Value(datum));
         }
@@ -104,7 +149,8 @@ impl Printer {
     }
 
     fn tail(&mut self, rest: Value, jobs: &mut Vec<Job>) {
-        if let Some(pair) = ObjectRef::of(rest, Kind::Pair) {
+        let unlabelled = |pair: &ObjectRef| !self.labels.contains_key(&pair.address());
+        if let Some(pair) = ObjectRef::of(rest, Kind::Pair).filter(unlabelled) {
             self.out.push(' ');
             jobs.push(Job::Tail(pair.field(2)));
             jobs.push(Job::Value(pair.field(1)));
@@ -150,9 +196,7 @@ impl Printer {
     }
 
     fn symbol(&mut self, name: &str) {
-        let plain =
-            !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "()\"';`,|".contains(c));
-        if plain || !self.quoted {
+        if !self.quoted || is_plain(name) {
             self.out.push_str(name);
         } else {
             self.out.push_str(&format!("|{}|", name.replace('\\', "\\\\").replace('|', "\\|")));
@@ -189,6 +233,14 @@ fn constant(value: Value) -> &'static str {
         Value::UNSPECIFIED => "#<unspecified>",
         _ => "#<unknown>",
     }
+}
+
+/// Is a symbol of that name read back without bars around it?
+fn is_plain(name: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "()[]{}\"';`,|".contains(c);
+    let number = parse::number(name, 10).is_some()
+        || (parse::looks_like_one(name) && !["1+", "1-", "-1+"].contains(&name));
+    !name.is_empty() && name != "." && !name.starts_with('#') && !name.contains(odd) && !number
 }
 
 /// The prefix of `(quote datum)` and its kin.

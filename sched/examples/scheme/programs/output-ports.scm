@@ -1,0 +1,51 @@
+; Writing to strings and bytevectors; what write, display and the label writers show.
+(define (show . xs) (for-each (lambda (x) (write x) (display " ")) xs) (newline))
+
+(define out (open-output-string))
+(write 'abc out) (write-char #\space out) (display "text" out) (write "te\"xt" out)
+(newline out) (write-string "substring" out 3 6) (write #\a out) (display #\a out) (write-u8 65 out)
+(show (get-output-string out) (output-port? out) (output-port-open? out))
+(close-output-port out)
+(show (output-port-open? out))
+
+(show (call-with-output-string (lambda (port) (write '(1 "two" #\3) port))))
+(show (with-output-to-string (lambda () (display "inner") (display '(1 . 2)))))
+(show (with-output-to-string (lambda () (display (with-output-to-string (lambda () (display "deep")))) (display "er"))))
+(define bytes (open-output-bytevector))
+(write-u8 1 bytes) (write-bytevector (bytevector 2 3 4 5) bytes 1 3)
+(show (get-output-bytevector bytes))
+
+(for-each
+ (lambda (x) (write x) (display " ") (display x) (newline))
+ (list "a\\b\"c\n\t" #\space #\newline #\x0 #\λ 'sym '|a b| (string->symbol "") (string->symbol "A(") '() #t #f
+       '(quote x) ''x '`(a ,b ,@c) '(quote) '#(1 "s") (bytevector 1 2) '(1 . (2 . 3)) (eof-object) 1.5 -1/2
+       (string->symbol "12") (string->symbol "+5") '+ '... '1+ (string #\a #\x7 #\")))
+
+(define circle (list 1 2 3))
+(set-cdr! (cddr circle) circle)
+(show circle)
+(define v (vector 1 2 3))
+(vector-set! v 1 v)
+(show v (list v 'and v))
+(define tail (list 'x 'y))
+(define shared (list tail tail (cdr tail)))
+(show shared)
+(write-shared shared) (newline)
+(write-simple shared) (newline)
+(write-shared circle) (newline)
+(define twice (let ((inner (list 'i))) (list inner inner)))
+(write (list twice circle)) (newline)
+(write-shared (cons twice twice)) (newline)
+(define both (list 'a 'b))
+(set-car! both both)
+(set-cdr! (cdr both) both)
+(show both)
+
+(define a (list 1 2)) (set-cdr! (cdr a) a)
+(define b (list 1 2 1 2)) (set-cdr! (cdddr b) b)
+(define c (list 1 2 1 3)) (set-cdr! (cdddr c) c)
+(show (equal? a a) (equal? a b) (equal? a c) (equal? v (vector 1 v 3)))
+(define (tree n) (if (= n 0) '() (cons (tree (- n 1)) (tree (- n 1)))))
+(show (equal? (tree 10) (tree 10)) (equal? (make-vector 5 'a) '#(a a a a a)) (equal? "ab" "ab") (equal? (bytevector 1) (bytevector 1)))
+(define long (iota 3000))
+(show (string-length (with-output-to-string (lambda () (write long)))))
