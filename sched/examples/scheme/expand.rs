@@ -21,6 +21,7 @@ use super::reader;
 use super::scope::{Globals, Locals};
 use super::syntax::{MAX_NESTING, Syntax};
 use super::syntax_error::{Checked, Fault, SyntaxError};
+use super::top_level;
 
 /// Expands the text of one file.
 ///
@@ -41,7 +42,7 @@ pub fn expand(
 
 /// Which globals are redefined is known only after expansion; if any are, it is done again.
 fn program(file: &str, source: &str, known: &HashSet<String>) -> Checked<Program> {
-    let data = reader::read(file, source)?;
+    let data = top_level::prepare(file, reader::read(file, source)?)?;
     let mut expander = Expander::new(file, Globals::default());
     let mut forms = expander.top_level(&data)?;
     let redefined = expander.globals.assigned_of(known);

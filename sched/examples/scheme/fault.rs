@@ -175,17 +175,25 @@ impl std::fmt::Display for TraceLine {
     }
 }
 
+impl Failure {
+    /// Where, and what: a line, if the message is one.
+    pub fn headline(&self) -> String {
+        let place = self.place.as_ref();
+        let place = place.map(|(file, span)| format!("{file}:{}:{}: ", span.line, span.column));
+        format!("{}{}", place.unwrap_or_default(), self.fault)
+    }
+
+    /// The lines of the backtrace, each after a line break.
+    pub fn backtrace(&self) -> String {
+        let lines = |lines: &[TraceLine]| lines.iter().map(|line| format!("\n{line}")).collect::<String>();
+        let omitted = if self.omitted > 0 { format!("\n  ... {} more", self.omitted) } else { String::new() };
+        format!("{}{omitted}{}", lines(&self.trace), lines(&self.outermost))
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some((file, span)) = &self.place {
-            write!(f, "{file}:{}:{}: ", span.line, span.column)?;
-        }
-        write!(f, "{}", self.fault)?;
-        self.trace.iter().try_for_each(|line| write!(f, "\n{line}"))?;
-        if self.omitted > 0 {
-            write!(f, "\n  ... {} more", self.omitted)?;
-        }
-        self.outermost.iter().try_for_each(|line| write!(f, "\n{line}"))
+        write!(f, "{}{}", self.headline(), self.backtrace())
     }
 }
 

@@ -10,13 +10,15 @@ mod scheme;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
-use sched::{PooledStacks, Runtime};
+use sched::{CycleStats, PooledStacks, Runtime};
 use stack_alloc::GuardPages;
 
 use scheme::cli::{Barriers, bytes};
-use scheme::fault::{Failure, Fault};
+use scheme::fault::Fault;
+use scheme::report::{Source, Times};
 use scheme::runtime::run::run;
 use scheme::stacks::{WithRedZone, roomy_stack_bytes};
 use scheme::{Options, build};
@@ -25,8 +27,10 @@ use scheme::{Options, build};
 #[derive(Debug, Parser)]
 #[command(name = "scheme")]
 struct Arguments {
-    /// The program
-    file: PathBuf,
+    /// The program; without it, or for `-`, the standard input
+    file: Option<PathBuf>,
+    /// What `(command-line)` gives the program besides its name; options for it stand after `--`
+    arguments: Vec<String>,
     /// Where the collector puts stack barriers
     #[arg(long, value_enum, default_value_t = Barriers::On)]
     barriers: Barriers,
@@ -45,9 +49,12 @@ struct Arguments {
     /// Collect with the world stopped from end to end
     #[arg(long)]
     stop_the_world: bool,
+    /// Where the time went, on standard error
+    #[arg(long)]
+    time: bool,
     /// OS threads that run tasks
-    #[arg(long, default_value_t = 1)]
-    workers: usize,
+    #[arg(long, alias = "workers", default_value_t = 1)]
+    jobs: usize,
     /// Most stack that the program may use (suffixes K, M, G)
     #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = bytes)]
     stack_limit: usize,
@@ -61,8 +68,8 @@ struct Arguments {
 enum Unsuccessful {
     #[error("cannot read {}: {source}", file.display())]
     File { file: PathBuf, source: std::io::Error },
-    #[error(transparent)]
-    Build(#[from] scheme::BuildError),
+    #[error("{0}")]
+    Refused(String),
     #[error("{0} (--barriers off)")]
     Host(#[from] barrier_arch::host::Unsupported),
     #[error("cannot start: {0}")]
@@ -73,17 +80,17 @@ enum Unsuccessful {
     Stack(usize),
     #[error("{0}")]
     Crash(sched::JoinError),
-    #[error(transparent)]
-    Failed(#[from] Box<Failure>),
+    #[error("{0}")]
+    Failed(String),
+    #[error("exit with code {0}")]
+    Exit(i32),
 }
 
 impl Unsuccessful {
     /// Tells the user; `(exit n)` is no news.
     fn report(&self) -> ExitCode {
-        if let Unsuccessful::Failed(failure) = self
-            && let Fault::Exit(code) = failure.fault
-        {
-            return ExitCode::from(code as u8);
+        if let Unsuccessful::Exit(code) = self {
+            return ExitCode::from(*code as u8);
         }
         eprintln!("{self}");
         ExitCode::FAILURE
@@ -98,22 +105,53 @@ fn main() -> ExitCode {
 }
 
 fn execute(arguments: &Arguments) -> Result<(), Unsuccessful> {
-    let source = read(&arguments.file)?;
-    let file = arguments.file.display().to_string();
-    let options =
-        Options { heap_limit: arguments.heap_limit, gc_stress: arguments.gc_stress, ..Options::default() };
-    let scheme = build(&file, &source, options)?;
+    let begin = Instant::now();
+    let (file, text) = read(arguments.file.as_deref())?;
+    let source = Source { file: &file, text: &text };
+    let built = build(&file, &text, options(arguments, &file));
+    let scheme = built.map_err(|error| Unsuccessful::Refused(source.refusal(&error)))?;
+    let compiled = begin.elapsed();
     let runtime = start(arguments, scheme)?;
     let task = runtime.spawn(run)?;
     let result = task.join().map_err(Unsuccessful::Crash)?;
     // What the program has written comes before what we say.
     runtime.language().channels.flush_all();
-    result?;
-    Ok(())
+    if arguments.time {
+        let ran = begin.elapsed() - compiled;
+        eprintln!("{}", times(compiled, ran, &runtime.cycles()));
+    }
+    result.map(drop).map_err(|failure| match failure.fault {
+        Fault::Exit(code) => Unsuccessful::Exit(code),
+        _ => Unsuccessful::Failed(source.failure(&failure)),
+    })
 }
 
-fn read(file: &Path) -> Result<String, Unsuccessful> {
-    std::fs::read_to_string(file).map_err(|source| Unsuccessful::File { file: file.into(), source })
+/// Name and text of the program.
+fn read(file: Option<&Path>) -> Result<(String, String), Unsuccessful> {
+    let named = file.filter(|file| *file != Path::new("-"));
+    let text = match named {
+        Some(file) => std::fs::read_to_string(file),
+        None => std::io::read_to_string(std::io::stdin()),
+    };
+    let name = named.unwrap_or(Path::new("standard input"));
+    let text = text.map_err(|source| Unsuccessful::File { file: name.into(), source })?;
+    Ok((name.display().to_string(), text))
+}
+
+fn options(arguments: &Arguments, file: &str) -> Options {
+    let command_line = std::iter::once(file.to_owned()).chain(arguments.arguments.iter().cloned());
+    Options {
+        heap_limit: arguments.heap_limit,
+        gc_stress: arguments.gc_stress,
+        command_line: command_line.collect(),
+        ..Options::default()
+    }
+}
+
+fn times(compiled: Duration, ran: Duration, cycles: &[CycleStats]) -> Times {
+    let pauses = || cycles.iter().map(|cycle| cycle.pause);
+    let longest = pauses().max().unwrap_or_default();
+    Times { compiled, ran, collections: cycles.len(), paused: pauses().sum(), longest }
 }
 
 fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme::Scheme>, Unsuccessful> {
@@ -123,7 +161,7 @@ fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme
     let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), arguments.stack_limit);
     let phases = scheme.phases();
     let mut builder = Runtime::builder(scheme).phases(Arc::clone(&phases));
-    builder = builder.workers(arguments.workers).stack_bytes(size).stacks(stacks).spacing(spacing);
+    builder = builder.workers(arguments.jobs).stack_bytes(size).stacks(stacks).spacing(spacing);
     builder = builder.verify(arguments.verify).oracle(arguments.oracle);
     builder = builder.stop_the_world(arguments.stop_the_world);
     if arguments.gc_trace {

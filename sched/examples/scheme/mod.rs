@@ -46,6 +46,7 @@ mod prelude;
 pub mod primitives;
 mod quasiquote;
 mod reader;
+pub mod report;
 pub mod runtime;
 mod scope;
 pub mod session;
@@ -55,6 +56,7 @@ mod syntax;
 mod syntax_error;
 #[cfg(test)]
 mod tests;
+mod top_level;
 pub mod value;
 
 pub use language::Scheme;

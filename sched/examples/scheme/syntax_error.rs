@@ -43,6 +43,20 @@ pub enum Fault {
     /// `#` and something unknown.
     #[error("unknown syntax `{0}`; known are #t #f #\\ #( #u8( #x #o #b #d #e #i #| and #;")]
     UnknownSharp(String),
+    /// A library that is not there.
+    #[error("unknown library {0}; known are (scheme base) and its kin, some (srfi N), and the program's own")]
+    UnknownLibrary(String),
+    /// `(import (prefix …))`.
+    #[error("import with a prefix is not supported; name what is needed with (rename ...)")]
+    ImportPrefix,
+    /// A file that cannot be included.
+    #[error("cannot include {path}: {why}")]
+    CannotInclude {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
     /// `#0=` in the text of a program.
     #[error("datum labels are for `read`; a program's own text has none")]
     LabelInProgram,

@@ -1,0 +1,3 @@
+(define in (open-input-string "abc"))
+(close-port in)
+(display (read-char in))

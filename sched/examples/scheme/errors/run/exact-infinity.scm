@@ -1,0 +1,2 @@
+(define (f x) (exact x))
+(f (/ 1. 0.))

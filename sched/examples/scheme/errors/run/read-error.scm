@@ -1,0 +1,2 @@
+(define in (open-input-string "(a . b c)"))
+(display (read in))

@@ -1,0 +1,21 @@
+; Imports, conditional parts and libraries at top level.
+(import (scheme base) (scheme write) (only (scheme char) char-upcase) (rename (scheme base) (vector-map vmap)))
+(define-library (my stack)
+  (export make-stack push! (rename stack-size size))
+  (import (scheme base))
+  (begin
+    (define (make-stack) (list '()))
+    (define (push! s x) (set-car! s (cons x (car s))))
+    (define (stack-size s) (length (car s)))))
+(import (my stack))
+(cond-expand
+  (no-such-feature (display "wrong"))
+  ((and r7rs (library (scheme base)) (not (library (no such)))) (define chosen 'right))
+  (else (define chosen 'else)))
+(cond-expand ((or ratios full-unicode) (begin (define a 1) (define b 2))))
+(define s (make-stack))
+(push! s 1) (push! s 2)
+(write (list chosen a b (size s) (vmap + #(1 2) #(3 4)) (char-upcase #\a)))
+(newline)
+(write (and (memq 'r7rs (features)) #t))
+(newline)
