@@ -13,16 +13,18 @@
 //! | `arm64` | 8 | 8 | x30 | fp + 8 | sp + 0 | fp, 16 bytes | 16 | little |
 //! | `ppc64` | 8 | 8 | lr | CFA + 16 | sp + 0 | back chain | 16 | both |
 //! | `s390x` | 8 | 8 | r14 | CFA + 112 | sp + 0 | back chain | 8 | big |
+//! | `riscv64` | 8 | 8 | ra | fp − 8 | sp + 0 | below fp | 16 | little |
+//! | `loong64` | 8 | 8 | ra | fp − 8 | sp + 0 | below fp | 16 | little |
 //!
 //! Where the return address of a frame lies ("keeps it at") decides what a barrier overwrites. On machines
 //! that push it, it is at a fixed distance below the CFA. With a link register the *youngest* frame may not have stored it
 //! yet (so that frame gets no barrier, I7), and older frames keep it where their own prologue put it:
-//! beside the saved frame pointer on both Arms, in the caller's frame on PowerPC and z, and in the lowest word of
+//! beside the saved frame pointer on both Arms, RISC-V and LoongArch, in the caller's frame on PowerPC and z, and in the lowest word of
 //! the frame in code that Go's compiler made.
 
 mod rows;
 
-pub use rows::{AMD64, AMD64P32, ARCH_386, ARM, ARM64, PPC64, S390X};
+pub use rows::{AMD64, AMD64P32, ARCH_386, ARM, ARM64, LOONG64, PPC64, RISCV64, S390X};
 
 /// One architecture.
 ///
@@ -168,7 +170,8 @@ impl Architecture {
 }
 
 /// Every architecture: those that Go had stack barriers for in 2015, in the order of their names, then the others.
-pub const ALL: [&Architecture; 7] = [&ARCH_386, &AMD64, &AMD64P32, &ARM, &ARM64, &PPC64, &S390X];
+pub const ALL: [&Architecture; 9] =
+    [&ARCH_386, &AMD64, &AMD64P32, &ARM, &ARM64, &PPC64, &LOONG64, &RISCV64, &S390X];
 
 /// The architecture that Go, or Rust's `target_arch`, calls `name`.
 pub fn by_name(name: &str) -> Option<&'static Architecture> {
@@ -196,6 +199,10 @@ pub const fn host() -> Option<&'static Architecture> {
         Some(&PPC64)
     } else if cfg!(target_arch = "s390x") {
         Some(&S390X)
+    } else if cfg!(target_arch = "loongarch64") {
+        Some(&LOONG64)
+    } else if cfg!(target_arch = "riscv64") {
+        Some(&RISCV64)
     } else {
         None
     }

@@ -52,9 +52,15 @@ cfg_if::cfg_if! {
     } else if #[cfg(all(target_arch = "arm", target_abi = "eabihf"))] {
         mod arm;
         use arm as target;
+    } else if #[cfg(target_arch = "loongarch64")] {
+        mod loongarch64;
+        use loongarch64 as target;
     } else if #[cfg(target_arch = "powerpc64")] {
         mod powerpc64;
         use powerpc64 as target;
+    } else if #[cfg(target_arch = "riscv64")] {
+        mod riscv64;
+        use riscv64 as target;
     } else if #[cfg(target_arch = "s390x")] {
         mod s390x;
         use s390x as target;
@@ -64,7 +70,7 @@ cfg_if::cfg_if! {
     } else {
         compile_error!(
             "barrier-arch has no trampoline for this architecture; supported, on Linux: \
-             x86_64, aarch64, arm (hard float), powerpc64, s390x, x86"
+             x86_64, aarch64, arm (hard float), loongarch64, powerpc64, riscv64, s390x, x86"
         );
     }
 }

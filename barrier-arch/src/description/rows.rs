@@ -188,3 +188,61 @@ pub const S390X: Architecture = Architecture {
     trampoline_scratch: &["r14"],
     abi: "ELF Application Binary Interface, s390x Supplement, version 1.6",
 };
+
+/// 64-bit LoongArch with double-precision floating point, called `loong64` by Go.
+///
+/// The frame pointer is the stack pointer at the function's entry: its CFA, but for the register arguments that a variadic function
+/// stores above.
+pub const LOONG64: Architecture = Architecture {
+    name: "loong64",
+    aliases: &["loongarch64"],
+    rust_targets: &["loongarch64-unknown-linux-gnu", "loongarch64-unknown-linux-musl"],
+    pointer_bytes: 8,
+    slot_bytes: 8,
+    byte_order: ByteOrder::Little,
+    link_register: Some("ra"),
+    return_slot: ReturnSlot::FromFramePointer(-8),
+    go_return_slot: ReturnSlot::FromStackPointer(0),
+    frame_record: FrameRecord::BelowFramePointer(16),
+    return_may_pop_more: false,
+    stack_alignment: 16,
+    red_zone_bytes: 0,
+    dwarf: DwarfNumbers { return_address: 1, pc: None, sp: 3, fp: 22 },
+    result_registers: &["a0", "a1", "fa0", "fa1", "vr0", "vr1", "xr0", "xr1"],
+    callee_saved: &[
+        "sp", "fp", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "fs0", "fs1", "fs2", "fs3", "fs4",
+        "fs5", "fs6", "fs7",
+    ],
+    // `gcc -fipa-ra` keeps values in the temporaries.
+    trampoline_scratch: &["ra"],
+    abi: "Application Binary Interface for the LoongArch Architecture, LP64D",
+};
+
+/// 64-bit RISC-V with double-precision floating point.
+///
+/// The frame pointer is the stack pointer at the function's entry: its CFA, but for the register arguments that a variadic function
+/// stores above.
+pub const RISCV64: Architecture = Architecture {
+    name: "riscv64",
+    aliases: &["riscv64gc", "rv64gc"],
+    rust_targets: &["riscv64gc-unknown-linux-gnu", "riscv64gc-unknown-linux-musl"],
+    pointer_bytes: 8,
+    slot_bytes: 8,
+    byte_order: ByteOrder::Little,
+    link_register: Some("ra"),
+    return_slot: ReturnSlot::FromFramePointer(-8),
+    go_return_slot: ReturnSlot::FromStackPointer(0),
+    frame_record: FrameRecord::BelowFramePointer(16),
+    return_may_pop_more: false,
+    stack_alignment: 16,
+    red_zone_bytes: 0,
+    dwarf: DwarfNumbers { return_address: 1, pc: None, sp: 2, fp: 8 },
+    result_registers: &["a0", "a1", "fa0", "fa1", "v8-v23"],
+    callee_saved: &[
+        "sp", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "fs0", "fs1", "fs2",
+        "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11",
+    ],
+    // `gcc -fipa-ra` keeps values in the temporaries, t0 may be a second link register.
+    trampoline_scratch: &["ra"],
+    abi: "RISC-V ABIs Specification 1.0, LP64D",
+};

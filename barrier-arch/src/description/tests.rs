@@ -89,6 +89,9 @@ fn slots_where_prologues_put_them() {
     assert_eq!(at(&ARM64), (0xf08, 0xe00));
     assert_eq!(at(&PPC64), (0x1010, 0xe00));
     assert_eq!(at(&S390X), (0x1070, 0xe00));
+    // A frame pointer that is the CFA.
+    let frame = FrameRegisters { fp: frame.cfa, ..frame };
+    assert_eq!([&LOONG64, &RISCV64].map(|arch| arch.return_slot.address(frame)), [0xff8; 2]);
 }
 
 #[test]

@@ -22,9 +22,17 @@ cfg_select! {
         mod arm;
         pub use arm::*;
     }
+    target_arch = "loongarch64" => {
+        mod loongarch64;
+        pub use loongarch64::*;
+    }
     target_arch = "powerpc64" => {
         mod powerpc64;
         pub use powerpc64::*;
+    }
+    target_arch = "riscv64" => {
+        mod riscv64;
+        pub use riscv64::*;
     }
     target_arch = "s390x" => {
         mod s390x;
