@@ -24,7 +24,7 @@
 use crate::arch::{self, SLOT_BYTES, Slot};
 use crate::checker::{self, Violation};
 use crate::fatal;
-use crate::stkbar::StkbarSlice;
+use crate::stkbar::{Dump, StkbarSlice};
 use crate::stub::Stub;
 
 /// One operation on one array, from before its first step.
@@ -46,7 +46,8 @@ impl<'b> Watch<'b> {
     /// Nobody else changes this array until the operation is over. Slots at or above `sp` that the operation is about are readable.
     pub(crate) unsafe fn begin(bars: &'b StkbarSlice, sp: usize) -> Watch<'b> {
         let seen = if cfg!(debug_assertions) { checker::state(bars) } else { Ok((0, 0, false)) };
-        let (position, len, searched) = seen.unwrap_or_else(|violation| fatal::broken(&violation, bars));
+        let (position, len, searched) =
+            seen.unwrap_or_else(|violation| fatal::broken(&violation, &bars.dump(None)));
         Watch { bars, sp, position, len, searched }
     }
 
@@ -95,8 +96,14 @@ impl<'b> Watch<'b> {
         if cfg!(debug_assertions)
             && let Err(violation) = check(&self)
         {
-            fatal::broken(&violation, self.bars);
+            fatal::broken(&violation, &self.list());
         }
+    }
+
+    /// What to show of the barriers: also those that the operation has already retired.
+    fn list(&self) -> Dump<'b> {
+        let retired = self.bars.len() < self.len;
+        if retired { self.bars.dump_as((self.position, self.len)) } else { self.bars.dump(None) }
     }
 
     fn check_installed(&self, slot: usize, saved: usize) -> Result<(), Violation> {

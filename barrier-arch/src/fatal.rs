@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::arch;
 use crate::checker::Violation;
-use crate::stkbar::StkbarSlice;
+use crate::stkbar::{Dump, StkbarSlice};
 use crate::stub::Stub;
 
 /// Prints what is known of a lost barrier: the stack pointer after the return, and the array if there is one.
@@ -39,6 +39,6 @@ pub(crate) extern "C" fn lost(sp: usize, stub_pc: usize) -> ! {
 /// A panic cannot leave an `extern "C"` function: it ends the process, wherever we are (`std`'s handler has printed by then). The rule
 /// that nothing here allocates or panics (I6) ends with the invariants.
 #[cold]
-pub(crate) extern "C" fn broken(violation: &Violation, bars: &StkbarSlice) -> ! {
+pub(crate) extern "C" fn broken(violation: &Violation, bars: &Dump<'_>) -> ! {
     panic!("fatal: {violation}; barriers {bars}")
 }

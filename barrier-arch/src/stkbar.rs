@@ -198,19 +198,30 @@ impl StkbarSlice {
         (position as usize / below_top::STRIDE, len as usize / below_top::STRIDE)
     }
 
+    /// How many records may be read: the length, or what there is room for if that is less. Somebody has written over the header then.
+    fn readable(&self) -> usize {
+        self.len().min(self.room())
+    }
+
+    /// The capacity; should that have been written over, no more than any stack of the class has. Memory below is nobody's record, and
+    /// need not be there.
+    fn room(&self) -> usize {
+        self.capacity().min(Spacing::EveryFrame.capacity(self.class))
+    }
+
     /// Record `index`, if there is one.
     pub fn get(&self, index: usize) -> Option<Stkbar> {
-        (index < self.len()).then(|| self.record(index))
+        (index < self.readable()).then(|| self.record(index))
     }
 
     /// All records from low to high slot address.
     pub fn iter(&self) -> impl Iterator<Item = Stkbar> + '_ {
-        (0..self.len()).map(|i| self.record(i))
+        (0..self.readable()).map(|i| self.record(i))
     }
 
     /// Index and record of the barrier whose slot is `slot`. Binary search.
     pub fn find(&self, slot: usize) -> Option<(usize, Stkbar)> {
-        let (mut lo, mut hi) = (0, self.len());
+        let (mut lo, mut hi) = (0, self.readable());
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
             let record = self.record(mid);
@@ -250,7 +261,7 @@ impl StkbarSlice {
     /// Index of the highest record whose slot has been popped, now that the stack pointer is `sp`.
     #[cfg(any(feature = "unwind", not(target_arch = "x86_64")))]
     pub(crate) fn last_popped(&self, sp: usize) -> Option<usize> {
-        let (mut lo, mut hi) = (0, self.len());
+        let (mut lo, mut hi) = (0, self.readable());
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
             if arch::is_popped(self.record(mid).saved_lr_ptr, sp) { lo = mid + 1 } else { hi = mid }
@@ -266,7 +277,12 @@ impl StkbarSlice {
 
     /// A printable list with `==>` before record `culprit`.
     pub fn dump(&self, culprit: Option<usize>) -> Dump<'_> {
-        Dump { bars: self, culprit }
+        Dump { bars: self, state: self.state(), culprit }
+    }
+
+    /// A printable list of what there was when position and length were `state`: removing records leaves them where they are.
+    pub(crate) fn dump_as(&self, state: (usize, usize)) -> Dump<'_> {
+        Dump { bars: self, state, culprit: None }
     }
 
     pub(crate) fn record(&self, index: usize) -> Stkbar {
@@ -317,29 +333,38 @@ pub(crate) const fn halves(state: u64) -> (u32, u32) {
     if cfg!(target_endian = "little") { (low, high) } else { (high, low) }
 }
 
-/// A list of barriers as Go prints it: `@@@` at the position, `==>` at a culprit.
+/// A list of barriers as Go prints it: `@@@` at the position, `==>` at a culprit. Of a list longer than its array it shows what fits,
+/// and says so.
 pub struct Dump<'a> {
     bars: &'a StkbarSlice,
+    /// Position and length.
+    state: (usize, usize),
     culprit: Option<usize>,
 }
 
 impl fmt::Display for Dump<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (position, len) = self.bars.state();
+        let (position, len) = self.state;
+        let room = self.bars.room();
+        let shown = len.min(room);
         f.write_str("[")?;
         // One past the end too: a position (or a culprit) may be there.
-        for i in 0..=len {
+        for i in 0..=shown {
             if i == position {
                 f.write_str(" @@@")?;
             }
             if Some(i) == self.culprit {
                 f.write_str(" ==>")?;
             }
-            if let Some(record) = self.bars.get(i) {
-                write!(f, " {record:?}")?;
+            if i < shown {
+                write!(f, " {:?}", self.bars.record(i))?;
             }
         }
-        f.write_str(" ]")
+        f.write_str(" ]")?;
+        if position > len || len > shown {
+            write!(f, ", though position {position} and length {len} do not fit {room} records")?;
+        }
+        Ok(())
     }
 }
 

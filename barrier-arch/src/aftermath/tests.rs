@@ -1,7 +1,11 @@
 //! Operations done by hand, and wrongly: each mistake is named.
 
 use std::boxed::Box;
+use std::format;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::ptr::NonNull;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::Watch;
@@ -223,5 +227,49 @@ fn a_return_address_that_was_changed_wrongly_is_named() {
         assert_eq!(check(), Ok(()));
         stack.put(slot, 0x7000);
         assert_eq!(check(), Err(Violation::Dead { index: 1, slot }), "the barrier was overwritten");
+    }
+}
+
+/// Set in the child process: which operation goes wrong, in which mode.
+const ROLE: &str = "OPERATION_THAT_GOES_WRONG";
+
+/// Lists the barriers, does what `role` says, and does it wrongly: a stub is left, or all but one record is left.
+fn go_wrong(role: &str) {
+    let (operation, mode) = role.split_once(' ').unwrap();
+    let stack = Stack::with_barriers(ON[mode.parse::<usize>().unwrap()]);
+    std::println!("BEFORE {}", stack.bars);
+    let watch = stack.watch();
+    match operation {
+        "remove" => {
+            stack.restore(0);
+            stack.bars.set_state(0, 0);
+            watch.removed();
+        }
+        "purge" => {
+            stack.bars.set_state(0, 1);
+            watch.emptied();
+        }
+        _ => unreachable!(),
+    }
+    std::println!("SURVIVED");
+}
+
+/// The records are retired by then. With barriers off there is nothing to retire, and nothing goes wrong.
+#[test]
+fn the_list_that_was_retired_wrongly_is_shown_whole() {
+    if let Ok(role) = std::env::var(ROLE) {
+        return go_wrong(&role);
+    }
+    for role in ["remove 0", "remove 1", "purge 0", "purge 1"] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let test = "aftermath::tests::the_list_that_was_retired_wrongly_is_shown_whole";
+        child.args([test, "--exact", "--nocapture"]).env(ROLE, role);
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).to_string();
+        let before = said.lines().find_map(|line| line.split_once("BEFORE ")).unwrap().1;
+        let last = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{role}: {said}{last}");
+        assert_eq!(before.matches('*').count(), 3, "{role}: {before}");
+        assert!(last.contains(&format!("; barriers {before}\n")), "{role}: {before}\n{last}");
     }
 }
