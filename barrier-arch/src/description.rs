@@ -1,7 +1,8 @@
 //! What a trampoline, a walk and an installer must know of an architecture, as plain data.
 //!
-//! All rows are compiled on every host, without features: a collector can be tested on x86-64 against the
-//! rules of arm64, and a tool can read another machine's core dump. Code, which exists for the target only,
+//! All rows are there on every host, so that a collector can be tested on x86-64 against the rules of arm64, and a tool can read
+//! another machine's core dump. Who wants fewer turns the default features off: the target's own row stays, and each feature `arch-…`
+//! adds one. Code, which exists for the target only,
 //! is in [`crate::arch`].
 //!
 //! | Go's name | pointer | return slot | link register | ABI keeps it at | Go at | record | stack | bytes |
@@ -24,7 +25,7 @@
 
 mod rows;
 
-pub use rows::{AMD64, AMD64P32, ARCH_386, ARM, ARM64, LOONG64, PPC64, RISCV64, S390X};
+pub use rows::*;
 
 /// One architecture.
 ///
@@ -170,43 +171,52 @@ impl Architecture {
 }
 
 /// Every architecture: those that Go had stack barriers for in 2015, in the order of their names, then the others.
-pub const ALL: [&Architecture; 9] =
-    [&ARCH_386, &AMD64, &AMD64P32, &ARM, &ARM64, &PPC64, &LOONG64, &RISCV64, &S390X];
+pub const ALL: &[&Architecture] = &[
+    #[cfg(any(feature = "arch-386", target_arch = "x86"))]
+    &ARCH_386,
+    #[cfg(any(feature = "arch-amd64", feature = "arch-amd64p32", target_arch = "x86_64"))]
+    &AMD64,
+    #[cfg(any(feature = "arch-amd64p32", all(target_arch = "x86_64", target_pointer_width = "32")))]
+    &AMD64P32,
+    #[cfg(any(feature = "arch-arm", target_arch = "arm"))]
+    &ARM,
+    #[cfg(any(feature = "arch-arm64", target_arch = "aarch64"))]
+    &ARM64,
+    #[cfg(any(feature = "arch-ppc64", target_arch = "powerpc64"))]
+    &PPC64,
+    #[cfg(any(feature = "arch-loong64", target_arch = "loongarch64"))]
+    &LOONG64,
+    #[cfg(any(feature = "arch-riscv64", target_arch = "riscv64"))]
+    &RISCV64,
+    #[cfg(any(feature = "arch-s390x", target_arch = "s390x"))]
+    &S390X,
+];
 
 /// The architecture that Go, or Rust's `target_arch`, calls `name`.
 pub fn by_name(name: &str) -> Option<&'static Architecture> {
-    ALL.into_iter().find(|arch| arch.name == name || arch.aliases.contains(&name))
+    ALL.iter().copied().find(|arch| arch.name == name || arch.aliases.contains(&name))
 }
 
 /// The architecture of a Rust target triple.
 pub fn by_rust_target(triple: &str) -> Option<&'static Architecture> {
-    ALL.into_iter().find(|arch| arch.rust_targets.contains(&triple))
+    ALL.iter().copied().find(|arch| arch.rust_targets.contains(&triple))
 }
 
 /// The architecture this code was compiled for.
 pub const fn host() -> Option<&'static Architecture> {
-    if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
-        Some(&AMD64)
-    } else if cfg!(target_arch = "x86_64") {
-        Some(&AMD64P32)
-    } else if cfg!(target_arch = "x86") {
-        Some(&ARCH_386)
-    } else if cfg!(target_arch = "arm") {
-        Some(&ARM)
-    } else if cfg!(target_arch = "aarch64") {
-        Some(&ARM64)
-    } else if cfg!(target_arch = "powerpc64") {
-        Some(&PPC64)
-    } else if cfg!(target_arch = "s390x") {
-        Some(&S390X)
-    } else if cfg!(target_arch = "loongarch64") {
-        Some(&LOONG64)
-    } else if cfg!(target_arch = "riscv64") {
-        Some(&RISCV64)
-    } else {
-        None
+    cfg_select! {
+        all(target_arch = "x86_64", target_pointer_width = "32") => { Some(&AMD64P32) }
+        target_arch = "x86_64" => { Some(&AMD64) }
+        target_arch = "x86" => { Some(&ARCH_386) }
+        target_arch = "arm" => { Some(&ARM) }
+        target_arch = "aarch64" => { Some(&ARM64) }
+        target_arch = "powerpc64" => { Some(&PPC64) }
+        target_arch = "loongarch64" => { Some(&LOONG64) }
+        target_arch = "riscv64" => { Some(&RISCV64) }
+        target_arch = "s390x" => { Some(&S390X) }
+        _ => { None }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "arch-all"))]
 mod tests;

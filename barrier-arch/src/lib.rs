@@ -168,6 +168,7 @@
 //!
 //! * `unwind` (default): exceptions cross barriers. Needs the `_Unwind_*` functions, which std links.
 //!   Without it an exception must not reach a barrier.
+//! * `arch-all` (default), `arch-386` … `arch-s390x`: rows of [`description`] besides the target's own. Trampolines are the target's only.
 //!
 //! `no_std` always. Trampolines and switches, on Linux: x86-64 (also with 32-bit pointers), x86, AArch64, 32-bit Arm, PowerPC (64-bit, both
 //! byte orders), RISC-V (64-bit), z (s390x), LoongArch (64-bit). Another target does not compile, and says so.

@@ -4,10 +4,10 @@ mod support;
 
 use std::hint::black_box;
 
-use barrier_arch::arch::{self, Context, RecoverPoint};
+use barrier_arch::arch::{self, Context, RecoverPoint, own_frame};
 use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
-use support::target::{own_frame, protect_watched, switch_watched};
+use support::target::{protect_watched, switch_watched};
 use support::{MODES, TestStack, code_of, install_here, return_slots, step};
 
 /// Stacks that switch among each other as a small generator says; index 0 is the thread's own.

@@ -26,11 +26,7 @@ fn far(current: &Current<'_, Native>, n: usize, bottom: &mut dyn FnMut(&Current<
 /// A strict walk of the caller's own stack; how many frames it has.
 #[inline(never)]
 fn full_walk(current: &Current<'_, Native>) -> usize {
-    let (fp, sp): (usize, usize);
-    // SAFETY: reads registers.
-    unsafe {
-        std::arch::asm!("mov {}, rbp", "mov {}, rsp", out(reg) fp, out(reg) sp, options(nomem, nostack))
-    };
+    let (sp, fp) = barrier_arch::arch::own_frame();
     current.bars(|bars| {
         // SAFETY: the caller's own stack.
         let memory = unsafe { LiveStack::new(sp, bars.top()) };

@@ -182,11 +182,7 @@ fn the_current_threads_own_frames_are_walked() {
     }
     #[inline(never)]
     fn own_frames(top: usize) -> Vec<Frame> {
-        let (sp, fp): (usize, usize);
-        // SAFETY: reads two registers.
-        unsafe {
-            core::arch::asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack))
-        };
+        let (sp, fp) = barrier_arch::arch::own_frame();
         // SAFETY: from here to the caller's caller, which is above, this thread's stack is in use.
         let live = unsafe { LiveStack::new(sp, top) };
         let mut frames = vec![];

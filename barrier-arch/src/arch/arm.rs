@@ -271,6 +271,15 @@ pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
     None
 }
 
+/// Stack pointer and frame pointer of the function that this is inlined into: where a walk of one's own stack starts.
+#[inline(always)]
+pub fn own_frame() -> (usize, usize) {
+    let (sp, fp);
+    // SAFETY: reads two registers.
+    unsafe { asm!("mov {}, sp", "mov {}, r11", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    (sp, fp)
+}
+
 /// Bytes that [`switch`] leaves on a stack.
 pub(crate) const SAVED_BYTES: usize = 104;
 /// r4, and so on to r11.

@@ -13,6 +13,7 @@
 //! | `GR_EXCEPTION`, `GR_ORIGINAL` | DWARF numbers of the registers in which the landing pad finds its arguments (Arm's EHABI has none) |
 //! | `stack_barrier` | the trampoline: stubs, tails, landing pad |
 //! | `interrupted_return` | where the trampoline will go on, seen from any of its instructions |
+//! | `own_frame` | stack and frame pointer of the function that asks |
 //! | `strip`, `sign` | a return address without and with its authentication code |
 //! | `SAVED_BYTES`, `SAVED_FP`, `SAVED_PC` | what `switch` leaves on a stack |
 //! | `switch` | from one stack to another |
@@ -84,7 +85,7 @@ pub(crate) use target::{AtomicSlot, HEALS, Slot, returned_through};
 pub(crate) use target::{GR_EXCEPTION, GR_ORIGINAL};
 #[cfg(all(feature = "unwind", target_arch = "arm"))]
 pub(crate) use target::{PARENT, SAVED_BYTES, SAVED_PC, SAVED_R4};
-pub use target::{SLOT_BYTES, interrupted_return, protect, recover, sign, strip, switch, trap};
+pub use target::{SLOT_BYTES, interrupted_return, own_frame, protect, recover, sign, strip, switch, trap};
 
 /// Stack pointer after a return through `slot`, for a frame that ends where its slot does: the lowest it can be.
 pub const fn sp_after(slot: usize) -> usize {

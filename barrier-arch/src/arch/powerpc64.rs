@@ -341,6 +341,15 @@ pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
     None
 }
 
+/// Stack pointer and frame pointer of the function that this is inlined into: where a walk of one's own stack starts.
+#[inline(always)]
+pub fn own_frame() -> (usize, usize) {
+    let sp;
+    // SAFETY: reads a register.
+    unsafe { asm!("mr {}, %r1", out(reg) sp, options(nomem, nostack)) };
+    (sp, 0)
+}
+
 /// Bytes that [`switch`] leaves on a stack.
 pub(super) const SAVED_BYTES: usize = 512;
 /// There is no frame pointer by convention: the back chain is what leads on.

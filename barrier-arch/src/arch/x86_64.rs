@@ -319,6 +319,15 @@ pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
     None
 }
 
+/// Stack pointer and frame pointer of the function that this is inlined into: where a walk of one's own stack starts.
+#[inline(always)]
+pub fn own_frame() -> (usize, usize) {
+    let (sp, fp);
+    // SAFETY: reads two registers.
+    unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    (sp, fp)
+}
+
 /// Bytes that [`switch`] leaves on a stack: six registers and the pc.
 pub(super) const SAVED_BYTES: usize = 56;
 pub(super) const SAVED_FP: usize = 40;

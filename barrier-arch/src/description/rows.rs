@@ -3,6 +3,7 @@
 use super::{Architecture, ByteOrder, DwarfNumbers, FrameRecord, ReturnSlot};
 
 /// Intel 386, called `386` by Go.
+#[cfg(any(feature = "arch-386", target_arch = "x86"))]
 pub const ARCH_386: Architecture = Architecture {
     name: "386",
     aliases: &["x86", "i386", "i686"],
@@ -26,6 +27,7 @@ pub const ARCH_386: Architecture = Architecture {
 };
 
 /// x86-64.
+#[cfg(any(feature = "arch-amd64", feature = "arch-amd64p32", target_arch = "x86_64"))]
 pub const AMD64: Architecture = Architecture {
     name: "amd64",
     aliases: &["x86_64"],
@@ -61,6 +63,7 @@ pub const AMD64: Architecture = Architecture {
 /// x86-64 with 32-bit pointers: Go's name for it under Native Client, x32 on Linux.
 ///
 /// Calls push 64 bits, pointers have 32: the two widths must not be mixed up.
+#[cfg(any(feature = "arch-amd64p32", all(target_arch = "x86_64", target_pointer_width = "32")))]
 pub const AMD64P32: Architecture = Architecture {
     name: "amd64p32",
     aliases: &["x32"],
@@ -74,6 +77,7 @@ pub const AMD64P32: Architecture = Architecture {
 ///
 /// Bit 0 of a return address says that the caller is T32 code. In A32 code the frame pointer is r11, in T32
 /// code r7.
+#[cfg(any(feature = "arch-arm", target_arch = "arm"))]
 pub const ARM: Architecture = Architecture {
     name: "arm",
     aliases: &["armv7", "thumbv7"],
@@ -104,6 +108,7 @@ pub const ARM: Architecture = Architecture {
 };
 
 /// 64-bit Arm, called `arm64` by Go.
+#[cfg(any(feature = "arch-arm64", target_arch = "aarch64"))]
 pub const ARM64: Architecture = Architecture {
     name: "arm64",
     aliases: &["aarch64"],
@@ -136,6 +141,7 @@ pub const ARM64: Architecture = Architecture {
 /// A function stores the return address in its *caller's* frame, so the slot lies above the CFA. r2 is the
 /// caller's table of contents, and a trampoline is returned to: it may neither use r12 as its own address
 /// nor touch r2.
+#[cfg(any(feature = "arch-ppc64", target_arch = "powerpc64"))]
 pub const PPC64: Architecture = Architecture {
     name: "ppc64",
     aliases: &["ppc64le", "ppc64x", "powerpc64"],
@@ -164,6 +170,7 @@ pub const PPC64: Architecture = Architecture {
 ///
 /// A function stores the registers that it must preserve in its *caller's* frame, the return address among them. What
 /// unwinders there call the CFA is the stack pointer plus 160; here it is the caller's stack pointer, as everywhere.
+#[cfg(any(feature = "arch-s390x", target_arch = "s390x"))]
 pub const S390X: Architecture = Architecture {
     name: "s390x",
     aliases: &[],
@@ -193,6 +200,7 @@ pub const S390X: Architecture = Architecture {
 ///
 /// The frame pointer is the stack pointer at the function's entry: its CFA, but for the register arguments that a variadic function
 /// stores above.
+#[cfg(any(feature = "arch-loong64", target_arch = "loongarch64"))]
 pub const LOONG64: Architecture = Architecture {
     name: "loong64",
     aliases: &["loongarch64"],
@@ -222,6 +230,7 @@ pub const LOONG64: Architecture = Architecture {
 ///
 /// The frame pointer is the stack pointer at the function's entry: its CFA, but for the register arguments that a variadic function
 /// stores above.
+#[cfg(any(feature = "arch-riscv64", target_arch = "riscv64"))]
 pub const RISCV64: Architecture = Architecture {
     name: "riscv64",
     aliases: &["riscv64gc", "rv64gc"],

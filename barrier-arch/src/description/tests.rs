@@ -7,7 +7,7 @@ use std::vec::Vec;
 #[test]
 fn names_and_targets_belong_to_one_row_each() {
     let mut seen = HashSet::new();
-    for arch in ALL {
+    for &arch in ALL {
         let names: Vec<&str> = arch.aliases.iter().chain([&arch.name]).copied().collect();
         for &name in &names {
             assert!(seen.insert(name), "{name} twice");
@@ -25,7 +25,7 @@ fn names_and_targets_belong_to_one_row_each() {
 
 #[test]
 fn widths_follow_from_each_other() {
-    for arch in ALL {
+    for &arch in ALL {
         assert!(arch.pointer_bytes <= arch.slot_bytes, "{}", arch.name);
         assert!(arch.stack_alignment.is_power_of_two() && arch.stack_alignment % arch.slot_bytes == 0);
         let distances = [arch.return_slot, arch.go_return_slot].map(|slot| match slot {
@@ -47,7 +47,7 @@ fn widths_follow_from_each_other() {
 /// register.
 #[test]
 fn a_slot_is_below_the_cfa_exactly_without_a_link_register() {
-    for arch in ALL {
+    for &arch in ALL {
         let below = ReturnSlot::FromCfa(-(arch.slot_bytes as isize));
         assert_eq!(arch.return_slot == below, arch.link_register.is_none(), "{}", arch.name);
         assert_eq!(arch.go_return_slot == below, !arch.skip_youngest(), "{}", arch.name);
@@ -57,7 +57,7 @@ fn a_slot_is_below_the_cfa_exactly_without_a_link_register() {
 
 #[test]
 fn no_scratch_register_is_live_at_a_return() {
-    for arch in ALL {
+    for &arch in ALL {
         for scratch in arch.trampoline_scratch {
             assert!(
                 !arch.result_registers.contains(scratch) && !arch.callee_saved.contains(scratch),
@@ -110,19 +110,13 @@ fn the_hosts_row_agrees_with_the_compiler() {
 fn the_hosts_row_agrees_with_a_real_frame() {
     #[inline(never)]
     fn here() -> [usize; 3] {
-        let (fp, sp): (usize, usize);
-        // SAFETY: reads two registers.
-        unsafe {
-            core::arch::asm!("mov {}, rbp", "mov {}, rsp", out(reg) fp, out(reg) sp, options(nomem, nostack))
-        };
+        let (sp, fp) = crate::arch::own_frame();
         let FrameRecord::AtFramePointer(bytes) = AMD64.frame_record else { return [0; 3] };
         let slot = AMD64.return_slot.address(FrameRegisters { cfa: fp + bytes, fp, sp });
         // SAFETY: words of this live frame: saved frame pointer and return address.
         unsafe { [*(fp as *const usize), *(slot as *const usize), sp % 8] }
     }
-    let own_fp: usize;
-    // SAFETY: reads a register.
-    unsafe { core::arch::asm!("mov {}, rbp", out(reg) own_fp, options(nomem, nostack)) };
+    let (_, own_fp) = crate::arch::own_frame();
     let [saved_fp, return_pc, misaligned] = here();
     assert_eq!((saved_fp, misaligned), (own_fp, 0));
     // Within this function's code, or the closure around it: near, and not in `here`.

@@ -1,5 +1,5 @@
 //! A stack of any class to run closures on, and the frames of whoever asks.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
 
 pub mod plain;
 pub mod target;
@@ -8,10 +8,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use barrier_arch::arch::{self, Context};
+use barrier_arch::arch::{self, Context, own_frame};
 use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, patch};
-use target::own_frame;
 
 /// The three modes in which every mechanism is tested.
 pub const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];

@@ -27,11 +27,7 @@ const SOAK: Duration = Duration::from_millis(1400);
 /// The caller's frames, without barriers.
 #[inline(never)]
 fn own_frames() -> Vec<Registers> {
-    let (sp, fp): (usize, usize);
-    // SAFETY: reads two registers.
-    unsafe {
-        std::arch::asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack))
-    };
+    let (sp, fp) = barrier_arch::arch::own_frame();
     // SAFETY: our own frames.
     unsafe { chain(Registers { pc: 1, sp, fp }) }
 }

@@ -1,6 +1,5 @@
 //! An exception crosses barriers. Its unwinder keeps no frame pointers, but on the trampoline's landing pad every walk is right.
 
-use std::arch::asm;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -55,9 +54,7 @@ fn nest(depth: usize, scene: &mut Scene) -> usize {
 
 #[inline(never)]
 fn throw(scene: &mut Scene) {
-    let (sp, fp): (usize, usize);
-    // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    let (sp, fp) = barrier_arch::arch::own_frame();
     // SAFETY: our own stage, and our own frames on it.
     unsafe {
         let bars = (*scene.stage).bars();

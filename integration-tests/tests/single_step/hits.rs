@@ -1,6 +1,5 @@
 //! Returns through barriers, indexed and searched.
 
-use std::arch::asm;
 use std::hint::black_box;
 
 use barrier_arch::{Spacing, StkbarSlice, arch};
@@ -118,9 +117,7 @@ fn climb(depth: usize, scene: usize) -> usize {
 }
 
 extern "C" fn bottom(scene: usize) {
-    let (sp, fp): (usize, usize);
-    // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    let (sp, fp) = barrier_arch::arch::own_frame();
     // SAFETY: the test's scene, which waits for us.
     let scene = unsafe { &mut *(scene as *mut Scene) };
     // SAFETY: our own stage, and our own frames on it.

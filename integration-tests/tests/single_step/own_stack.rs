@@ -1,7 +1,5 @@
 //! Code works on the barriers of the stack that it runs on; the walk is of that stack, from the interrupted registers.
 
-use std::arch::asm;
-
 use barrier_arch::{Spacing, StkbarSlice, patch};
 use integration_tests::MODES;
 use integration_tests::native::Native;
@@ -38,9 +36,7 @@ extern "C" fn bottom(scene: usize) {
 /// The caller's frame, and those above it.
 #[inline(always)]
 fn own_frames() -> Vec<Registers> {
-    let (sp, fp): (usize, usize);
-    // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    let (sp, fp) = barrier_arch::arch::own_frame();
     // SAFETY: our own frames.
     unsafe { chain(Registers { pc: 1, sp, fp }) }
 }

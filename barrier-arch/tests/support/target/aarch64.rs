@@ -1,18 +1,9 @@
 //! AArch64.
 
 use std::arch::aarch64::{float32x4_t, vld1q_f32, vst1q_f32};
-use std::arch::{asm, naked_asm};
+use std::arch::naked_asm;
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
-
-/// Stack pointer and frame pointer of the function that this is inlined into.
-#[inline(always)]
-pub fn own_frame() -> (usize, usize) {
-    let (sp, fp);
-    // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, sp", "mov {}, x29", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
-    (sp, fp)
-}
 
 /// The trampoline tells exactly whether a record is that of the slot just popped.
 pub const EXACT: bool = false;

@@ -1,17 +1,8 @@
 //! LoongArch, 64-bit.
 
-use std::arch::{asm, naked_asm};
+use std::arch::naked_asm;
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
-
-/// Stack pointer and frame pointer of the function that this is inlined into.
-#[inline(always)]
-pub fn own_frame() -> (usize, usize) {
-    let (sp, fp);
-    // SAFETY: reads two registers.
-    unsafe { asm!("move {}, $sp", "move {}, $fp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
-    (sp, fp)
-}
 
 /// The trampoline tells exactly whether a record is that of the slot just popped.
 pub const EXACT: bool = false;

@@ -2,7 +2,6 @@
 //!
 //! | item | what |
 //! |---|---|
-//! | `own_frame` | stack and frame pointer of the caller |
 //! | `EXACT` | does the trampoline know exactly which slot was popped? |
 //! | `Vector`, `vector`, `floats` | a type that comes back in a vector register |
 //! | `return_through`, `landed` | a return with every register watched |

@@ -4,15 +4,6 @@ use std::arch::{asm, naked_asm};
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
 
-/// Stack pointer of the function that this is inlined into; there is no frame pointer.
-#[inline(always)]
-pub fn own_frame() -> (usize, usize) {
-    let sp;
-    // SAFETY: reads a register.
-    unsafe { asm!("mr {}, %r1", out(reg) sp, options(nomem, nostack)) };
-    (sp, 0)
-}
-
 /// The trampoline tells exactly whether a record is that of the slot just popped.
 pub const EXACT: bool = true;
 

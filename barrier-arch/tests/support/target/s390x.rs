@@ -1,17 +1,8 @@
 //! z/Architecture, 64 bits, on a machine with the vector facility.
 
-use std::arch::{asm, naked_asm};
+use std::arch::naked_asm;
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
-
-/// Stack pointer of the function that this is inlined into; there is no frame pointer.
-#[inline(always)]
-pub fn own_frame() -> (usize, usize) {
-    let sp;
-    // SAFETY: reads a register.
-    unsafe { asm!("lgr {}, %r15", out(reg) sp, options(nomem, nostack)) };
-    (sp, 0)
-}
 
 /// The trampoline tells exactly whether a record is that of the slot just popped.
 pub const EXACT: bool = true;

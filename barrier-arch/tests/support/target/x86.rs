@@ -1,18 +1,9 @@
 //! x86, 32 bits.
 
 use std::arch::x86::{__m128, _mm_set_ps, _mm_storeu_ps};
-use std::arch::{asm, naked_asm};
+use std::arch::naked_asm;
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
-
-/// Stack pointer and frame pointer of the function that this is inlined into.
-#[inline(always)]
-pub fn own_frame() -> (usize, usize) {
-    let (sp, fp);
-    // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, esp", "mov {}, ebp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
-    (sp, fp)
-}
 
 /// A return may pop more than its slot.
 pub const EXACT: bool = false;

@@ -1,18 +1,9 @@
 //! x86-64.
 
-use std::arch::{asm, naked_asm};
+use std::arch::naked_asm;
 use std::arch::x86_64::{__m128, _mm_set_ps, _mm_storeu_ps};
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
-
-/// Stack pointer and frame pointer of the function that this is inlined into.
-#[inline(always)]
-pub fn own_frame() -> (usize, usize) {
-    let (sp, fp);
-    // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
-    (sp, fp)
-}
 
 /// The trampoline tells exactly whether a record is that of the slot just popped.
 pub const EXACT: bool = true;
