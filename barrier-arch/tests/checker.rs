@@ -2,12 +2,13 @@
 
 mod support;
 
+use barrier_arch::arch::{self, SLOT_BYTES};
 use barrier_arch::checker::{Census, Violation, check, check_empty};
 use barrier_arch::reference::{self, Memory};
 use barrier_arch::{SizeClass, Spacing, Stub, patch};
 use proptest::prelude::*;
 use support::MODES;
-use support::plain::PlainStack;
+use support::plain::{PlainStack, RECORD, record};
 
 /// Frames of 16 words, of which the return slots are known here.
 struct Frames {
@@ -48,7 +49,7 @@ impl Frames {
     fn ret(&mut self) {
         let Some(slot) = self.slots.pop() else { return };
         if let Some(stub) = Stub::at(self.stack.load(slot)) {
-            reference::hit(stub, slot + 8, &mut self.stack).unwrap();
+            reference::hit(stub, arch::sp_after(slot), &mut self.stack).unwrap();
         }
     }
 
@@ -56,7 +57,9 @@ impl Frames {
         let mut thresholds = self.spacing.thresholds(self.sp());
         for &slot in self.slots.iter().rev() {
             // SAFETY: nothing runs on the stack, and this is a frame of the fiction.
-            if thresholds.wants(slot + 8) && unsafe { patch::install(&self.stack.bars, slot) }.is_ok() {
+            if thresholds.wants(arch::sp_after(slot))
+                && unsafe { patch::install(&self.stack.bars, slot) }.is_ok()
+            {
                 thresholds.placed();
             }
         }
@@ -86,7 +89,9 @@ impl Frames {
         if sp.wrapping_add(delta) < new.bars.base() + FRAME {
             return;
         }
-        (sp..old.bars.stack_hi()).step_by(8).for_each(|at| new.store(at.wrapping_add(delta), old.load(at)));
+        (sp..old.bars.stack_hi())
+            .step_by(size_of::<usize>())
+            .for_each(|at| new.store(at.wrapping_add(delta), old.load(at)));
         // SAFETY: the live part was copied, and nothing runs on either.
         if unsafe { patch::carry_over(&old.bars, &new.bars, sp) } {
             self.slots.iter_mut().for_each(|slot| *slot = slot.wrapping_add(delta));
@@ -211,7 +216,7 @@ fn i1_a_stub_without_a_record_is_named() {
 fn i1_a_barrier_that_stands_though_the_position_is_past_it_is_named() {
     broken("I1: live return slot", |frames| {
         let (slot, len) = (frames.barriers()[0], frames.stack.bars.len());
-        frames.break_header(24, len << 36 | 1 << 4);
+        frames.stack.break_state(1, len);
         Violation::Unrecorded { slot, stub: frames.stack.load(slot) }
     });
 }
@@ -250,7 +255,7 @@ fn i1_a_barrier_over_a_barrier_is_named() {
     broken("I1: record 1 says", |frames| {
         let slot = frames.barriers()[1];
         let saved = frames.stack.load(slot);
-        frames.break_header(48 + 16 - 8, saved);
+        frames.break_header(record(1) - SLOT_BYTES, saved);
         Violation::NoReturnAddress { index: 1, slot, saved }
     });
 }
@@ -259,8 +264,8 @@ fn i1_a_barrier_over_a_barrier_is_named() {
 fn i1_a_position_past_the_length_is_named() {
     broken("I1: position", |frames| {
         let bars = &frames.stack.bars;
-        let (capacity, len, position) = (bars.capacity(), bars.len() << 4, (bars.len() + 1) << 4);
-        frames.break_header(24, len << 32 | position);
+        let (capacity, len, position) = (bars.capacity(), bars.len() * RECORD, (bars.len() + 1) * RECORD);
+        frames.stack.break_state(position / RECORD, len / RECORD);
         Violation::State { position, len, capacity }
     });
 }
@@ -269,8 +274,8 @@ fn i1_a_position_past_the_length_is_named() {
 fn i2_records_out_of_order_are_named() {
     broken("I2: record 2", |frames| {
         let [_, before, slot] = frames.barriers()[..3] else { panic!("three at least") };
-        frames.break_header(48 + 16, slot);
-        frames.break_header(48 + 32, before);
+        frames.break_header(record(1), slot);
+        frames.break_header(record(2), before);
         Violation::RecordOrder { index: 2, slot: before, before: slot }
     });
 }
@@ -279,7 +284,7 @@ fn i2_records_out_of_order_are_named() {
 fn i2_a_record_of_another_stack_is_named() {
     broken("I2: record", |frames| {
         let (slot, index) = (frames.stack.bars.stack_hi(), frames.stack.bars.len() - 1);
-        frames.break_header(48 + 16 * index, slot);
+        frames.break_header(record(index), slot);
         Violation::OutsideStack { index, slot }
     });
 }
@@ -289,7 +294,7 @@ fn i2_frames_that_overlap_are_named() {
     broken("I2: live return slot", |frames| {
         let slot = frames.slots[50];
         frames.slots.insert(50, slot);
-        Violation::FrameOrder { slot, floor: slot + 8 }
+        Violation::FrameOrder { slot, floor: slot + SLOT_BYTES }
     });
 }
 
@@ -303,7 +308,7 @@ fn i8_and_i12_an_array_that_is_not_empty_is_named() {
         assert!(not_empty.to_string().starts_with("I8, I12: "));
         // Emptied with barriers standing: what the seed commit did where a task ended.
         let (slot, stub) = (frames.barriers()[0], frames.stack.load(frames.barriers()[0]));
-        frames.break_header(24, 0);
+        frames.stack.break_state(0, 0);
         assert_eq!(frames.check_empty(), Err(Violation::Unrecorded { slot, stub }));
     }
 }

@@ -8,10 +8,7 @@ use barrier_arch::checker::{Violation, check};
 use barrier_arch::patch::{self, Refused};
 use barrier_arch::reference::Memory;
 use support::MODES;
-use support::plain::PlainStack;
-
-/// Distance of record 1's slot below the stack's top.
-const RECORD_1: usize = 48 + 16;
+use support::plain::{PlainStack, record};
 
 #[test]
 fn a_slot_has_one_record() {
@@ -30,7 +27,7 @@ fn a_slot_has_one_record() {
         // SAFETY: as above; these are all live return slots.
         assert_eq!(unsafe { check(&stack.bars, first - 8, slots) }.map(|census| census.dead), Ok(0));
         if spacing != Spacing::Off {
-            stack.store(stack.bars.top() - RECORD_1, first);
+            stack.store(stack.bars.top() - record(1), first);
             // SAFETY: as above.
             let broken = unsafe { check(&stack.bars, first - 8, slots) };
             assert_eq!(broken, Err(Violation::RecordOrder { index: 1, slot: first, before: first }));

@@ -6,6 +6,7 @@
 
 mod support;
 
+use barrier_arch::arch::{self, SLOT_BYTES};
 use barrier_arch::reference::{self, Memory};
 use barrier_arch::{Spacing, Stub, is_barrier, patch};
 use proptest::prelude::*;
@@ -90,7 +91,7 @@ impl History {
     }
 
     fn call(&mut self, words: usize) {
-        let slot = self.sp() - 8 * words;
+        let slot = self.sp() - SLOT_BYTES * words;
         if slot < self.stack.bars.base() + 64 {
             return;
         }
@@ -103,7 +104,7 @@ impl History {
         let Some(frame) = self.frames.pop() else { return };
         let word = self.stack.load(frame.slot);
         let went_to = match Stub::at(word) {
-            Some(stub) => reference::hit(stub, frame.slot + 8, &mut self.stack).unwrap(),
+            Some(stub) => reference::hit(stub, arch::sp_after(frame.slot), &mut self.stack).unwrap(),
             None => word,
         };
         assert_eq!(went_to, frame.pc, "returned to a wrong address: {}", self.stack.bars);
@@ -126,7 +127,7 @@ impl History {
         self.remove();
         let mut thresholds = self.spacing.thresholds(self.sp());
         for frame in self.frames.iter_mut().rev() {
-            if thresholds.wants(frame.slot + 8) {
+            if thresholds.wants(arch::sp_after(frame.slot)) {
                 // SAFETY: nothing runs on the stack.
                 unsafe { patch::install(&self.stack.bars, frame.slot) }.unwrap();
                 thresholds.placed();
@@ -146,8 +147,8 @@ impl History {
     }
 
     fn scribble(&mut self) {
-        for address in (self.stack.bars.base()..self.sp()).step_by(8) {
-            self.stack.store(address, 0x5c21_bb1e_0000_0000 + address % 4096);
+        for address in (self.stack.bars.base()..self.sp()).step_by(size_of::<usize>()) {
+            self.stack.store(address, 0x5c21_0000 + address % 4096);
         }
     }
 
@@ -174,7 +175,9 @@ impl History {
             return;
         }
         let delta = new.bars.stack_hi().wrapping_sub(old.bars.stack_hi());
-        (sp..old.bars.stack_hi()).step_by(8).for_each(|a| new.store(a.wrapping_add(delta), old.load(a)));
+        (sp..old.bars.stack_hi())
+            .step_by(size_of::<usize>())
+            .for_each(|a| new.store(a.wrapping_add(delta), old.load(a)));
         // SAFETY: nothing runs on either stack; the live part was copied.
         if unsafe { patch::carry_over(&old.bars, &new.bars, sp) } {
             self.frames.iter_mut().for_each(|frame| frame.slot = frame.slot.wrapping_add(delta));
@@ -223,7 +226,7 @@ impl History {
             |address: usize| address >= self.stack.bars.stack_hi() || slots.contains(&address);
         let sp = self.sp();
         for (i, (&old, new)) in before.iter().zip(self.stack.snapshot()).enumerate() {
-            let address = base + 8 * i;
+            let address = base + size_of::<usize>() * i;
             let stale_stub = is_barrier(old) && address >= sp && !was_exact;
             assert!(old == new || live_or_array(address) || stale_stub, "{address:#x} was written to");
         }

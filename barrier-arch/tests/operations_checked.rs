@@ -6,10 +6,11 @@ mod support;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 
+use barrier_arch::arch::SLOT_BYTES;
 use barrier_arch::reference::Memory;
 use barrier_arch::{Spacing, arch, patch};
 use support::MODES;
-use support::plain::PlainStack;
+use support::plain::{PlainStack, RECORD, record};
 
 /// A stack with four barriers, or none.
 fn stack(spacing: Spacing) -> PlainStack {
@@ -71,8 +72,8 @@ fn each_stops(test: &str, wrong: &str, broken: impl Fn(&mut PlainStack)) {
 fn records_out_of_order_stop_the_next_operation() {
     each_stops("records_out_of_order_stop_the_next_operation", "fatal: I2: record 2", |stack| {
         let top = stack.bars.top();
-        let slot = stack.load(top - 48 - 16);
-        stack.store(top - 48 - 32, slot);
+        let slot = stack.load(top - record(1));
+        stack.store(top - record(2), slot);
     });
 }
 
@@ -80,13 +81,8 @@ fn records_out_of_order_stop_the_next_operation() {
 fn a_position_past_the_length_stops_the_next_operation() {
     each_stops(
         "a_position_past_the_length_stops_the_next_operation",
-        "fatal: I1: position 80 and length 64",
-        |stack| {
-            let at = stack.bars.top() - 24;
-            let (position, length) = (5 << 4, 4 << 4);
-            let little = cfg!(target_endian = "little");
-            stack.store(at, if little { length << 32 | position } else { position << 32 | length });
-        },
+        &format!("fatal: I1: position {} and length {}", 5 * RECORD, 4 * RECORD),
+        |stack| stack.break_state(5, 4),
     );
 }
 
@@ -94,6 +90,6 @@ fn a_position_past_the_length_stops_the_next_operation() {
 fn a_record_of_a_barrier_stops_the_next_operation() {
     each_stops("a_record_of_a_barrier_stops_the_next_operation", "which is no return address", |stack| {
         let (top, stub) = (stack.bars.top(), stack.bars.stub(3).pc());
-        stack.store(top - 48 - 48 + 8, stub);
+        stack.store(top - record(3) + SLOT_BYTES, stub);
     });
 }

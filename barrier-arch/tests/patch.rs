@@ -5,6 +5,7 @@ mod support;
 
 use std::hint::black_box;
 
+use barrier_arch::arch::{SLOT_BYTES, sp_after};
 use barrier_arch::patch::{self, Refused, Removed};
 use barrier_arch::reference::{self, Memory};
 use barrier_arch::{Spacing, StkbarSlice, Stub, is_barrier};
@@ -38,7 +39,7 @@ fn installs(spacing: Spacing) -> Result<(), Refused> {
 fn hit(stack: &mut PlainStack, slot: usize) -> usize {
     let word = stack.load(slot);
     assert_eq!(is_barrier(word), stack.bars.capacity() > 0);
-    Stub::at(word).map_or(word, |stub| reference::hit(stub, slot + 8, stack).unwrap())
+    Stub::at(word).map_or(word, |stub| reference::hit(stub, sp_after(slot), stack).unwrap())
 }
 
 fn words(stack: &PlainStack, slots: &[usize]) -> Vec<usize> {
@@ -60,20 +61,26 @@ fn every_refusal_says_why_and_changes_nothing() {
         let (mut stack, slots) = with_barriers(spacing, 3);
         let last = slots[2];
         if spacing == Spacing::Off {
-            [0, slots[0], last + 8].iter().for_each(|&slot| refuses(&stack, slot, Refused::Full(0)));
+            [0, slots[0], last + SLOT_BYTES].iter().for_each(|&slot| refuses(&stack, slot, Refused::Full(0)));
             continue;
         }
-        for outside in [0, stack.bars.base() - 8, stack.bars.stack_hi(), stack.bars.top(), last + 12] {
+        for outside in [
+            0,
+            stack.bars.base() - SLOT_BYTES,
+            stack.bars.stack_hi(),
+            stack.bars.top(),
+            last + SLOT_BYTES / 2,
+        ] {
             refuses(&stack, outside, Refused::OutsideStack(outside));
         }
-        for taken in [slots[0], slots[1], last, last - 8] {
+        for taken in [slots[0], slots[1], last, last - SLOT_BYTES] {
             refuses(&stack, taken, Refused::OutOfOrder(taken));
         }
-        refuses(&stack, last + 8, Refused::NoReturnAddress(last + 8));
+        refuses(&stack, last + SLOT_BYTES, Refused::NoReturnAddress(last + SLOT_BYTES));
         let patched = stack.load(slots[0]);
-        stack.store(last + 8, patched);
-        refuses(&stack, last + 8, Refused::AlreadyInstalled(last + 8));
-        assert_eq!(stack.install_over(last + 8, 0x2000), Ok(()), "the next frame is taken");
+        stack.store(last + SLOT_BYTES, patched);
+        refuses(&stack, last + SLOT_BYTES, Refused::AlreadyInstalled(last + SLOT_BYTES));
+        assert_eq!(stack.install_over(last + SLOT_BYTES, 0x2000), Ok(()), "the next frame is taken");
     }
 }
 
@@ -82,11 +89,11 @@ fn a_full_array_refuses() {
     for spacing in MODES {
         let mut stack = PlainStack::new(BYTES, spacing);
         let capacity = stack.bars.capacity();
-        let first = stack.bars.base() + 8;
+        let first = stack.bars.base() + SLOT_BYTES;
         for i in 0..capacity {
-            assert_eq!(stack.install_over(first + 8 * i, 0x1000), Ok(()));
+            assert_eq!(stack.install_over(first + SLOT_BYTES * i, 0x1000), Ok(()));
         }
-        let next = first + 8 * capacity;
+        let next = first + SLOT_BYTES * capacity;
         stack.store(next, 0x1000);
         refuses(&stack, next, Refused::Full(capacity));
     }
@@ -101,11 +108,12 @@ fn removal_after_some_hits_restores_the_rest() {
                 assert_eq!(hit(&mut stack, slot), 0x1000 + i);
                 assert_eq!(stack.bars.state(), (of(spacing, i + 1), of(spacing, 4)));
             }
-            let sp = if hits == 0 { slots[0] - 16 } else { slots[hits - 1] + 8 };
+            let sp = if hits == 0 { slots[0] - 16 } else { sp_after(slots[hits - 1]) };
             // SAFETY: nothing runs on the stack.
             let removed = unsafe { patch::remove(&stack.bars, sp) };
             assert_eq!(removed, Removed { restored: of(spacing, 4 - hits), hit: of(spacing, hits), dead: 0 });
-            assert_eq!(words(&stack, &slots), [0x1000, 0x1001, 0x1002, 0x1003]);
+            let originals: Vec<usize> = (hits..4).map(|i| 0x1000 + i).collect();
+            assert_eq!(words(&stack, &slots[hits..]), originals);
             assert_eq!(stack.bars.state(), (0, 0));
             // SAFETY: as above.
             assert_eq!(unsafe { patch::remove(&stack.bars, sp) }, Removed::default(), "nothing is left");
@@ -120,7 +128,7 @@ fn dead_records_are_dropped_and_their_slots_left_alone() {
         let patched = words(&stack, &slots);
         stack.store(slots[2], 0xfeed); // above sp, but somebody else's by now
         // SAFETY: nothing runs on the stack.
-        let removed = unsafe { patch::remove(&stack.bars, slots[1] + 8) };
+        let removed = unsafe { patch::remove(&stack.bars, sp_after(slots[1])) };
         assert_eq!(removed, Removed { restored: of(spacing, 2), hit: 0, dead: of(spacing, 3) });
         assert_eq!(words(&stack, &slots), [patched[0], patched[1], 0xfeed, 0x1003, 0x1004]);
         assert!(stack.bars.is_empty());
@@ -202,7 +210,7 @@ fn barriers_move_with_their_stack() {
                 // Frames near the top, so that they fit into the smaller stack.
                 let sp = slots[0].max(old.bars.stack_hi() - (new.bars.stack_hi() - new.bars.base()));
                 (sp..old.bars.stack_hi())
-                    .step_by(8)
+                    .step_by(size_of::<usize>())
                     .for_each(|a| new.store(a.wrapping_add(delta), old.load(a)));
                 // SAFETY: nothing runs on either; the part from `sp` was copied.
                 assert!(unsafe { patch::carry_over(&old.bars, &new.bars, sp) });
@@ -251,6 +259,7 @@ fn caller_pcs_are_the_saved_ones() {
 }
 
 /// Where the frame that called `f` would be returned to is changed while a barrier stands over it.
+#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "aarch64"))]
 #[test]
 fn a_real_return_goes_where_set_caller_pc_says() {
     #[inline(never)]
@@ -280,12 +289,41 @@ fn a_real_return_goes_where_set_caller_pc_says() {
     }
 }
 
+#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "aarch64"))]
 static RETURN_TO: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// Returned to, not called: adds one to the result and goes on to `RETURN_TO`.
+#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "aarch64"))]
 #[unsafe(naked)]
 unsafe extern "C" fn detour() {
-    std::arch::naked_asm!("inc rax", "jmp [rip + {to}]", to = sym RETURN_TO)
+    #[cfg(target_arch = "x86_64")]
+    std::arch::naked_asm!("inc rax", "mov rcx, [rip + {to}]", "jmp rcx", to = sym RETURN_TO);
+    #[cfg(target_arch = "x86")]
+    std::arch::naked_asm!(
+        "inc eax",
+        "call 4f",
+        "4: pop ecx",
+        ".byte 0xff, 0xa1", // jmp [ecx + distance]
+        ".long {to} - 4b",
+        to = sym RETURN_TO
+    );
+    #[cfg(target_arch = "arm")]
+    std::arch::naked_asm!(
+        "add r0, r0, #1",
+        "ldr r12, 5f",
+        "4: add r12, pc, r12",
+        "ldr pc, [r12]",
+        "5: .word {to} - 4b - 8",
+        to = sym RETURN_TO
+    );
+    #[cfg(target_arch = "aarch64")]
+    std::arch::naked_asm!(
+        "add x0, x0, #1",
+        "adrp x16, {to}",
+        "ldr x16, [x16, :lo12:{to}]",
+        "ret x16",
+        to = sym RETURN_TO
+    );
 }
 
 #[test]

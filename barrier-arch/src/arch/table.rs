@@ -35,7 +35,11 @@ pub fn is_trampoline(pc: usize) -> bool {
 }
 
 /// Address of the landing pad.
-#[cfg(any(target_arch = "x86_64", all(feature = "unwind", not(target_arch = "arm"))))]
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "powerpc64",
+    all(feature = "unwind", not(target_arch = "arm"))
+))]
 pub(crate) fn landing_pad() -> usize {
     stub_table() + PAD
 }

@@ -4,8 +4,17 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
+use barrier_arch::arch::SLOT_BYTES;
 use barrier_arch::reference::Memory;
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, patch};
+
+/// Bytes between two records.
+pub const RECORD: usize = 2 * SLOT_BYTES;
+
+/// Distance of record `index`'s slot below the top; what it saved lies one slot above.
+pub const fn record(index: usize) -> usize {
+    32 + RECORD * (index + 1)
+}
 
 pub struct PlainStack {
     base: NonNull<u8>,
@@ -28,6 +37,14 @@ impl PlainStack {
     /// Every word, array included: to see that nothing changed.
     pub fn snapshot(&self) -> Vec<usize> {
         (self.bars.base()..self.bars.top()).step_by(size_of::<usize>()).map(|a| self.load(a)).collect()
+    }
+
+    /// Overwrites position and length, in records.
+    pub fn break_state(&mut self, position: usize, len: usize) {
+        for (below, records) in [(24, position), (20, len)] {
+            // SAFETY: two 32-bit words of the header, which is ours.
+            unsafe { ((self.bars.top() - below) as *mut u32).write((records * RECORD) as u32) };
+        }
     }
 
     /// Puts `pc` into slot and installs a barrier over it.
