@@ -8,7 +8,7 @@ use std::hint::black_box;
 use barrier_arch::arch::{SLOT_BYTES, sp_after};
 use barrier_arch::patch::{self, Refused, Removed};
 use barrier_arch::reference::{self, Memory};
-use barrier_arch::{Spacing, StkbarSlice, Stub, is_barrier};
+use barrier_arch::{Key, SizeClass, Spacing, StkbarSlice, Stub, is_barrier};
 use support::plain::PlainStack;
 use support::{MODES, TestStack, install_here, return_slots};
 
@@ -255,6 +255,28 @@ fn caller_pcs_are_the_saved_ones() {
         let word = if spacing == Spacing::Off { 0x6001 } else { patched };
         assert_eq!(words(&stack, &[slots[1], plain]), [word, 0x6002], "the barrier stands");
         assert_eq!(hit(&mut stack, slots[1]), 0x6001, "and is hit on the way");
+    }
+}
+
+/// A wrong slot was given (Go's #15145), in which a stub lies by chance: it is a word like any other, and nobody's record is touched.
+#[test]
+fn a_stub_that_is_not_its_slots_own_is_no_barrier() {
+    for spacing in MODES {
+        let (mut stack, slots) = with_barriers(spacing, 3);
+        let wrong = slots[2] + 64;
+        // Of another slot; of a size of which there is no stack.
+        let smaller = Stub::new(SizeClass::of(BYTES / 2).unwrap(), Key::Index(1));
+        for stub in [Stub::new(stack.bars.class(), Key::Index(1)), stack.bars.stub(1), smaller] {
+            stack.store(wrong, stub.pc());
+            let before = stack.snapshot();
+            // SAFETY: words of the plain stack.
+            assert_eq!(unsafe { patch::caller_pc(wrong as *const usize) }, stub.pc());
+            // SAFETY: as above.
+            unsafe { patch::set_caller_pc(wrong as *mut usize, 0x7000) };
+            assert_eq!(stack.load(wrong), 0x7000);
+            stack.store(wrong, stub.pc());
+            assert!(stack.snapshot() == before, "{spacing:?} {stub:?}: another word was changed");
+        }
     }
 }
 

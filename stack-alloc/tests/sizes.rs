@@ -2,7 +2,7 @@
 
 mod common;
 
-use barrier_arch::{BadSize, SizeClass, StkbarSlice};
+use barrier_arch::{BadSize, SizeClass, Spacing, StkbarSlice};
 use common::{SPACINGS, assert_tagged, peek, tag};
 use stack_alloc::{Config, GuardPages, StackError, StackPool};
 
@@ -59,7 +59,9 @@ fn no_pointer_past_the_end_is_handed_out_even_without_barriers() {
         for class in SizeClass::all() {
             let (stack, stkbars) = pool.alloc(class.bytes()).unwrap();
             assert!(stack.usable().contains(&stkbars.stack_hi()), "{class:?} {spacing:?}");
-            assert_eq!(stack.top() - stkbars.stack_hi(), StkbarSlice::stolen_bytes(class, spacing));
+            let stolen = StkbarSlice::stolen_bytes(class, spacing);
+            assert_eq!(stack.top() - stkbars.stack_hi(), stolen);
+            assert!(stolen == 32 || spacing != Spacing::Off, "{stolen} bytes for nothing");
             assert!(
                 stkbars.stack_hi() - stack.limit() >= class.bytes() / 5,
                 "too little is left of {class:?}"
