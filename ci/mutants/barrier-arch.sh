@@ -193,3 +193,27 @@ mutant distance-does-not-double barrier-arch/src/spacing.rs barrier-arch lib spa
 ====
         self.offset = self.offset.saturating_mul(1);
 END
+
+mutant dump-not-cut-off-at-the-capacity barrier-arch/src/stkbar.rs barrier-arch go_dump a_length_past <<'END'
+        let shown = len.min(room);
+====
+        let shown = len;
+END
+
+mutant list-read-past-the-capacity barrier-arch/src/stkbar.rs barrier-arch go_dump no_record_is_read <<'END'
+        self.len().min(self.room())
+====
+        self.len()
+END
+
+mutant slot-of-an-indexed-stub-not-compared barrier-arch/src/stkbar.rs barrier-arch patch a_stub_that_is_not <<'END'
+                self.get(i).filter(|r| r.saved_lr_ptr == slot).map(|r| (i, r))
+====
+                self.get(i).map(|r| (i, r))
+END
+
+mutant retired-list-not-shown barrier-arch/src/aftermath.rs barrier-arch lib retired_wrongly <<'END'
+        let retired = self.bars.len() < self.len;
+====
+        let retired = self.bars.len() > self.len;
+END

@@ -42,3 +42,12 @@ mutant new-task-not-listed sched/src/shared.rs integration-tests go_dirty tasks_
 ====
             if this.phases.now() == Phase::MarkTermination {
 END
+
+mutant claimed-task-started sched/src/task/state.rs integration-tests go_freed freed_when <<'END'
+        let before =
+            self.update(|word| if word & CLAIMED != 0 { word | WANTED } else { word & !PLACE | RUNNING });
+        if before & CLAIMED != 0 { Start::Claimed } else { Start::Started }
+====
+        self.update(|word| word & !PLACE | RUNNING);
+        if WANTED == 0 { Start::Claimed } else { Start::Started }
+END

@@ -233,10 +233,14 @@ fn a_return_address_that_was_changed_wrongly_is_named() {
 /// Set in the child process: which operation goes wrong, in which mode.
 const ROLE: &str = "OPERATION_THAT_GOES_WRONG";
 
-/// Lists the barriers, does what `role` says, and does it wrongly: a stub is left, or all but one record is left.
+const MODES: [Spacing; 3] = [Spacing::Off, ON[0], ON[1]];
+
+/// Lists the barriers, does what `role` says, and does it wrongly: stubs are left, or a record is. Without barriers none can be.
 fn go_wrong(role: &str) {
     let (operation, mode) = role.split_once(' ').unwrap();
-    let stack = Stack::with_barriers(ON[mode.parse::<usize>().unwrap()]);
+    let spacing = MODES[mode.parse::<usize>().unwrap()];
+    let on = spacing != Spacing::Off;
+    let stack = if on { Stack::with_barriers(spacing) } else { Stack::empty(spacing) };
     std::println!("BEFORE {}", stack.bars);
     let watch = stack.watch();
     match operation {
@@ -245,31 +249,35 @@ fn go_wrong(role: &str) {
             stack.bars.set_state(0, 0);
             watch.removed();
         }
-        "purge" => {
-            stack.bars.set_state(0, 1);
+        _ => {
+            stack.bars.set_state(0, usize::from(on));
             watch.emptied();
         }
-        _ => unreachable!(),
     }
-    std::println!("SURVIVED");
 }
 
-/// The records are retired by then. With barriers off there is nothing to retire, and nothing goes wrong.
+/// The records are retired by then.
 #[test]
 fn the_list_that_was_retired_wrongly_is_shown_whole() {
     if let Ok(role) = std::env::var(ROLE) {
         return go_wrong(&role);
     }
-    for role in ["remove 0", "remove 1", "purge 0", "purge 1"] {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        let test = "aftermath::tests::the_list_that_was_retired_wrongly_is_shown_whole";
-        child.args([test, "--exact", "--nocapture"]).env(ROLE, role);
-        let output = child.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).to_string();
-        let before = said.lines().find_map(|line| line.split_once("BEFORE ")).unwrap().1;
-        let last = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{role}: {said}{last}");
-        assert_eq!(before.matches('*').count(), 3, "{role}: {before}");
-        assert!(last.contains(&format!("; barriers {before}\n")), "{role}: {before}\n{last}");
+    for (mode, spacing) in MODES.iter().enumerate() {
+        for operation in ["remove", "purge"] {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            let test = "aftermath::tests::the_list_that_was_retired_wrongly_is_shown_whole";
+            child.args([test, "--exact", "--nocapture"]).env(ROLE, format!("{operation} {mode}"));
+            let output = child.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).to_string();
+            let before = said.lines().find_map(|line| line.split_once("BEFORE ")).unwrap().1;
+            let last = String::from_utf8_lossy(&output.stderr);
+            if *spacing == Spacing::Off {
+                assert!(output.status.success() && before == "[ @@@ ]", "{operation}: {said}{last}");
+                continue;
+            }
+            assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{operation}: {said}{last}");
+            assert_eq!(before.matches('*').count(), 3, "{operation}: {before}");
+            assert!(last.contains(&format!("; barriers {before}\n")), "{operation}: {before}\n{last}");
+        }
     }
 }
