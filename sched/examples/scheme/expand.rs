@@ -15,6 +15,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::alias::{Aliases, Home};
 use super::core::{Expr, ExprKind, Program, Span, Var};
 use super::keyword::Keyword;
 use super::reader;
@@ -59,6 +60,9 @@ pub(super) struct Expander<'a> {
     file: &'a str,
     pub(super) locals: Locals,
     pub(super) globals: Globals,
+    pub(super) aliases: Aliases,
+    /// Uses of macros so far.
+    pub(super) macro_uses: usize,
     depth: usize,
 }
 
@@ -72,7 +76,14 @@ pub(super) struct Form<'s> {
 
 impl<'a> Expander<'a> {
     fn new(file: &'a str, globals: Globals) -> Self {
-        Expander { file, locals: Locals::default(), globals, depth: 0 }
+        Expander {
+            file,
+            locals: Locals::default(),
+            globals,
+            aliases: Aliases::default(),
+            macro_uses: 0,
+            depth: 0,
+        }
     }
 
     fn finish(self, forms: Vec<Expr>, known: &HashSet<String>) -> Checked<Program> {
@@ -101,11 +112,22 @@ impl<'a> Expander<'a> {
 
     /// A `begin` at top level is as good as its parts.
     fn top_level_form(&mut self, datum: &Syntax, forms: &mut Vec<Expr>) -> Checked<()> {
+        if let Some(expanded) = self.expanded(datum)? {
+            return self.deeper(datum.span, |x| x.top_level_form(&expanded, forms));
+        }
         match self.special_form(datum) {
-            Some(Form { keyword: Keyword::Begin, args, .. }) => {
-                args.iter().try_for_each(|part| self.top_level_form(part, forms))?;
+            Some(form @ Form { keyword: Keyword::Begin | Keyword::CondExpand, .. }) => {
+                for part in self.spliced(form)? {
+                    self.top_level_form(part, forms)?;
+                }
             }
             Some(form @ Form { keyword: Keyword::Define, .. }) => forms.push(self.global_definition(form)?),
+            Some(form @ Form { keyword: Keyword::DefineRecordType, .. }) => {
+                let definitions = self.record_type(form)?;
+                definitions.iter().try_for_each(|definition| self.top_level_form(definition, forms))?;
+            }
+            Some(form @ Form { keyword: Keyword::DefineSyntax, .. }) => self.global_macro(form)?,
+            Some(Form { keyword: Keyword::Import, .. }) => {}
             _ => forms.push(self.expression(datum)?),
         }
         Ok(())
@@ -113,10 +135,17 @@ impl<'a> Expander<'a> {
 
     fn global_definition(&mut self, form: Form<'_>) -> Checked<Expr> {
         let definition = self.definition(form)?;
-        self.refuse_keyword(definition.name, form.span)?;
-        let global = self.globals.assign(definition.name, form.span);
+        let name = self.global_name(definition.name);
+        self.refuse_keyword(&name, form.span)?;
+        let global = self.globals.assign(&name, form.span);
         let value = self.deeper(form.span, |x| x.defined_value(&definition))?;
         Ok(ExprKind::DefineGlobal(global, Box::new(value)).at(form.span))
+    }
+
+    fn global_macro(&mut self, form: Form<'_>) -> Checked<()> {
+        let (name, it) = self.macro_definition(form, Home::Scope(0))?;
+        self.globals.define_macro(self.global_name(&name), it);
+        Ok(())
     }
 
     /// The name that `syntax` must be.
@@ -126,8 +155,10 @@ impl<'a> Expander<'a> {
 
     pub(super) fn refuse_keyword(&self, name: &Rc<str>, span: Span) -> Checked<()> {
         match Keyword::named(name) {
-            Some(_) => Err(self.fault(Fault::KeywordDefined(name.clone()), span)),
-            None => Ok(()),
+            Some(word) if !word.may_be_redefined() => {
+                Err(self.fault(Fault::KeywordDefined(name.clone()), span))
+            }
+            _ => Ok(()),
         }
     }
 

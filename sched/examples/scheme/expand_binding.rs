@@ -9,6 +9,7 @@
 
 use std::rc::Rc;
 
+use super::alias::base_name;
 use super::core::{Expr, ExprKind, Lambda, Span, Var};
 use super::expand::{Expander, Form, local};
 use super::expand_body::{Distinct, Formals};
@@ -52,7 +53,7 @@ impl Expander<'_> {
         }
         let body = self.scoped(&params, |x| x.body(body, form))?;
         let rest = formals.rest.and_then(|_| params.pop());
-        let lambda = Lambda { name: name.clone(), params, rest, body };
+        let lambda = Lambda { name: base_name(name).into(), params, rest, body };
         Ok(ExprKind::Lambda(Rc::new(lambda)).at(form.span))
     }
 
@@ -141,7 +142,7 @@ impl Expander<'_> {
 
     /// A procedure bound to `looping`, and its first call.
     fn looped(&mut self, looping: Var, params: Vec<Var>, body: Expr, starts: Vec<Expr>, span: Span) -> Expr {
-        let name = self.locals.vars[looping.0 as usize].name.clone();
+        let name = base_name(&self.locals.vars[looping.0 as usize].name).into();
         let lambda = Lambda { name, params, rest: None, body };
         let lambda = ExprKind::Lambda(Rc::new(lambda)).at(span);
         let first = ExprKind::Call(Box::new(local(looping, span)), starts).at(span);

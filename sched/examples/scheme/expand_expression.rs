@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use super::alias::base_name;
 use super::core::{Datum, Expr, ExprKind, Span};
 use super::expand::{Expander, Form};
-use super::keyword::{Keyword, is_unsupported};
+use super::expand_macro::Meaning;
+use super::keyword::Keyword;
 use super::syntax::{Syntax, SyntaxKind};
 use super::syntax_error::{Checked, Fault};
 
@@ -22,7 +24,10 @@ impl Expander<'_> {
             SyntaxKind::List(_, Some(_)) => Err(x.fault(Fault::DottedExpression, syntax.span)),
             SyntaxKind::List(items, None) => match x.special_form(syntax) {
                 Some(form) => x.special(form, name),
-                None => x.call(items, syntax.span),
+                None => match x.expanded(syntax)? {
+                    Some(expanded) => x.named_expression(&expanded, name),
+                    None => x.call(items, syntax.span),
+                },
             },
         })
     }
@@ -33,7 +38,16 @@ impl Expander<'_> {
             Keyword::Begin => self.sequence(form.args, form),
             Keyword::Case => self.case(form),
             Keyword::Cond => self.cond(form, form.args),
-            Keyword::Define => Err(self.fault(Fault::MisplacedDefine, form.span)),
+            Keyword::Define | Keyword::DefineRecordType | Keyword::DefineSyntax | Keyword::Import => {
+                Err(self.fault(Fault::MisplacedDefine, form.span))
+            }
+            Keyword::CondExpand => {
+                let parts = self.spliced(form)?;
+                self.sequence(parts, form)
+            }
+            Keyword::LetSyntax | Keyword::LetrecSyntax => self.let_syntax(form),
+            Keyword::SyntaxError => Err(self.syntax_error(form)),
+            Keyword::SyntaxRules => Err(self.out_of_place(form.keyword, form.span)),
             Keyword::Do => self.do_loop(form),
             Keyword::If => self.conditional(form),
             Keyword::Lambda => self.lambda_form(form, name),
@@ -57,20 +71,23 @@ impl Expander<'_> {
         Some(Form { keyword: self.keyword(head)?, span: syntax.span, args })
     }
 
-    /// The keyword that `syntax` is, unless a local variable hides it.
+    /// The keyword that `syntax` is, unless something else of that name hides it.
     pub(super) fn keyword(&self, syntax: &Syntax) -> Option<Keyword> {
-        let name = syntax.name()?;
-        Keyword::named(name).filter(|_| self.locals.lookup(name).is_none())
+        match self.meaning(syntax.name()?) {
+            Meaning::Keyword(keyword) => Some(keyword),
+            _ => None,
+        }
     }
 
     fn variable(&mut self, name: &Rc<str>, span: Span) -> Checked<Expr> {
-        if let Some(var) = self.locals.lookup(name) {
-            return Ok(ExprKind::Local(var).at(span));
-        }
-        match Keyword::named(name) {
-            Some(word) if word.is_auxiliary() => Err(self.out_of_place(word, span)),
-            Some(_) => Err(self.fault(Fault::KeywordAsVariable(name.clone()), span)),
-            None => Ok(ExprKind::Global(self.globals.reference(name, span)).at(span)),
+        match self.meaning(name) {
+            Meaning::Variable(var) => Ok(ExprKind::Local(var).at(span)),
+            Meaning::Keyword(word) if word.is_auxiliary() => Err(self.out_of_place(word, span)),
+            Meaning::Keyword(_) | Meaning::Macro(_) => {
+                Err(self.fault(Fault::KeywordAsVariable(base_name(name).into()), span))
+            }
+            Meaning::Original(name) => Ok(ExprKind::Global(name).at(span)),
+            Meaning::Global(name) => Ok(ExprKind::Global(self.globals.reference(&name, span)).at(span)),
         }
     }
 
@@ -87,13 +104,17 @@ impl Expander<'_> {
     fn assignment(&mut self, form: Form<'_>) -> Checked<Expr> {
         let [target, value] = form.args else { return Err(self.bad_form(form)) };
         let name = self.name(target, form.keyword)?;
-        if let Some(var) = self.locals.lookup(name) {
-            self.locals.mutate(var);
-            let value = Box::new(self.named_expression(value, Some(name))?);
-            return Ok(ExprKind::SetLocal(var, value).at(form.span));
-        }
-        self.refuse_keyword(name, target.span)?;
-        let global = self.globals.assign(name, target.span);
+        let global = match self.meaning(name) {
+            Meaning::Variable(var) => {
+                self.locals.mutate(var);
+                let value = Box::new(self.named_expression(value, Some(name))?);
+                return Ok(ExprKind::SetLocal(var, value).at(form.span));
+            }
+            Meaning::Global(global) | Meaning::Original(global) => self.globals.assign(&global, target.span),
+            Meaning::Keyword(_) | Meaning::Macro(_) => {
+                return Err(self.fault(Fault::KeywordDefined(base_name(name).into()), target.span));
+            }
+        };
         let value = Box::new(self.named_expression(value, Some(name))?);
         Ok(ExprKind::SetGlobal(global, value).at(form.span))
     }
@@ -103,11 +124,6 @@ impl Expander<'_> {
         let Some((head, args)) = items.split_first() else {
             return Err(self.fault(Fault::EmptyCall, span));
         };
-        if let Some(name) = head.name().filter(|name| is_unsupported(name))
-            && self.locals.lookup(name).is_none()
-        {
-            return Err(self.fault(Fault::Unsupported(name.clone()), span));
-        }
         let callee = self.expression(head)?;
         let args = args.iter().map(|arg| self.expression(arg)).collect::<Checked<Vec<_>>>()?;
         Ok(applied(callee, args).at(span))

@@ -63,7 +63,7 @@ fn bodies() {
         ("(let () a b)", "(begin a b)"),
         (
             "(let () (begin (define x a)) (f x) (define y b) c)",
-            "(letrec* ((x.0 a) (_.1 (f x.0)) (y.2 b)) (begin c))",
+            "(letrec* ((x.0 a) (_.2 (f x.0)) (y.1 b)) (begin c))",
         ),
         ("(let ((x 1)) (define x 2) x)", "(let ((x.0 1)) (letrec* ((x.1 2)) (begin x.1)))"),
     ]);
@@ -291,7 +291,9 @@ fn other_faults_and_their_places() {
         ("`,@a", 2, Fault::OutOfPlace { name: "unquote-splicing", inside: "quasiquote" }),
         ("(f (define x 1))", 4, Fault::MisplacedDefine),
         ("(if a (define x 1) 2)", 7, Fault::MisplacedDefine),
-        ("(define-syntax swap! (syntax-rules () ((_) 1)))", 1, Fault::Unsupported("define-syntax".into())),
+        ("(define-syntax m (syntax-rules () ((_ a) 1))) (m)", 47, Fault::NoRule("m".into())),
+        ("(f (define-syntax m (syntax-rules ())))", 4, Fault::MisplacedDefine),
+        ("(define-syntax m (syntax-rules () ((_) (m)))) (m)", 47, Fault::MacroLoop),
         ("(f x (lambda () y) x)", 4, Fault::Unbound("x".into())),
         ("(lambda (x) (let ((y y)) x))", 22, Fault::Unbound("y".into())),
     ];

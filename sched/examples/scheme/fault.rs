@@ -20,6 +20,16 @@ pub enum Fault {
         /// What it was, as `write` shows it, shortened.
         got: String,
     },
+    /// An argument that is no record of the right type.
+    #[error("{accessor}: argument 1 must be a {expected}, not {got}")]
+    WrongRecord {
+        /// The procedure that `define-record-type` has defined.
+        accessor: String,
+        /// Name of the type.
+        expected: String,
+        /// What it was, as `write` shows it, shortened.
+        got: String,
+    },
     /// An index that is not in the sequence.
     #[error("{procedure}: index {index} is out of range for length {length}")]
     BadIndex {

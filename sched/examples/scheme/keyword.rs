@@ -10,19 +10,27 @@ pub enum Keyword {
     Begin,
     Case,
     Cond,
+    CondExpand,
     Define,
+    DefineRecordType,
+    DefineSyntax,
     Do,
     Else,
     If,
+    Import,
     Lambda,
     Let,
     LetStar,
+    LetSyntax,
     Letrec,
     LetrecStar,
+    LetrecSyntax,
     Or,
     Quasiquote,
     Quote,
     Set,
+    SyntaxError,
+    SyntaxRules,
     Unless,
     Unquote,
     UnquoteSplicing,
@@ -33,44 +41,45 @@ use Keyword::*;
 
 /// Keyword, name, and the shape that messages show; for words that only occur inside another
 /// form, that form's name.
-const TABLE: [(Keyword, &str, &str); 22] = [
+const TABLE: [(Keyword, &str, &str); 30] = [
     (And, "and", "(and EXPRESSION ...)"),
     (Arrow, "=>", "cond"),
     (Begin, "begin", "(begin EXPRESSION ...)"),
     (Case, "case", "(case KEY ((DATUM ...) EXPRESSION ...) ... [(else EXPRESSION ...)])"),
     (Cond, "cond", "(cond (TEST EXPRESSION ...) ... [(else EXPRESSION ...)])"),
+    (CondExpand, "cond-expand", "(cond-expand (FEATURE FORM ...) ... [(else FORM ...)])"),
     (Define, "define", "(define NAME VALUE) or (define (NAME PARAMETER ...) BODY ...)"),
+    (
+        DefineRecordType,
+        "define-record-type",
+        "(define-record-type NAME (CONSTRUCTOR FIELD ...) PREDICATE (FIELD ACCESSOR [MODIFIER]) ...)",
+    ),
+    (
+        DefineSyntax,
+        "define-syntax",
+        "(define-syntax NAME (syntax-rules (LITERAL ...) (PATTERN TEMPLATE) ...))",
+    ),
     (Do, "do", "(do ((NAME START [STEP]) ...) (TEST RESULT ...) BODY ...)"),
     (Else, "else", "cond"),
     (If, "if", "(if TEST THEN [ELSE])"),
+    (Import, "import", "(import LIBRARY ...)"),
     (Lambda, "lambda", "(lambda (PARAMETER ...) BODY ...)"),
     (Let, "let", "(let [NAME] ((NAME VALUE) ...) BODY ...)"),
     (LetStar, "let*", "(let* ((NAME VALUE) ...) BODY ...)"),
+    (LetSyntax, "let-syntax", "(let-syntax ((NAME (syntax-rules ...)) ...) BODY ...)"),
     (Letrec, "letrec", "(letrec ((NAME VALUE) ...) BODY ...)"),
     (LetrecStar, "letrec*", "(letrec* ((NAME VALUE) ...) BODY ...)"),
+    (LetrecSyntax, "letrec-syntax", "(letrec-syntax ((NAME (syntax-rules ...)) ...) BODY ...)"),
     (Or, "or", "(or EXPRESSION ...)"),
     (Quasiquote, "quasiquote", "(quasiquote TEMPLATE)"),
     (Quote, "quote", "(quote DATUM)"),
     (Set, "set!", "(set! NAME VALUE)"),
+    (SyntaxError, "syntax-error", "(syntax-error MESSAGE FORM ...)"),
+    (SyntaxRules, "syntax-rules", "define-syntax"),
     (Unless, "unless", "(unless TEST EXPRESSION ...)"),
     (Unquote, "unquote", "quasiquote"),
     (UnquoteSplicing, "unquote-splicing", "quasiquote"),
     (When, "when", "(when TEST EXPRESSION ...)"),
-];
-
-/// Forms of the standard that are missing. Without this list their parts would be taken for
-/// calls, and the message would be about the first of those.
-const UNSUPPORTED: [&str; 10] = [
-    "case-lambda",
-    "define-record-type",
-    "define-syntax",
-    "define-values",
-    "let*-values",
-    "let-syntax",
-    "let-values",
-    "letrec-syntax",
-    "parameterize",
-    "syntax-rules",
 ];
 
 impl Keyword {
@@ -91,18 +100,18 @@ impl Keyword {
 
     /// Does it only mean something inside another form?
     pub fn is_auxiliary(self) -> bool {
-        matches!(self, Arrow | Else | Unquote | UnquoteSplicing)
+        matches!(self, Arrow | Else | SyntaxRules | Unquote | UnquoteSplicing)
+    }
+
+    /// May a program define a variable of that name? Of those words that older programs do not know as syntax.
+    pub fn may_be_redefined(self) -> bool {
+        matches!(self, CondExpand | Import | SyntaxError)
     }
 
     /// The table is in the order of the variants.
     fn row(self) -> &'static (Keyword, &'static str, &'static str) {
         &TABLE[self as usize]
     }
-}
-
-/// Is `name` a form of the standard that this Scheme lacks?
-pub fn is_unsupported(name: &str) -> bool {
-    UNSUPPORTED.contains(&name)
 }
 
 #[cfg(test)]

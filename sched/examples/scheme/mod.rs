@@ -21,6 +21,7 @@
     reason = "the tree is shared by examples that each use a part of it"
 )]
 
+mod alias;
 pub mod cli;
 pub mod codegen;
 pub mod continuation;
@@ -30,6 +31,9 @@ mod expand_binding;
 mod expand_body;
 mod expand_control;
 mod expand_expression;
+mod expand_features;
+mod expand_macro;
+mod expand_record;
 pub mod extent;
 pub mod fault;
 pub mod frame_table;
@@ -54,6 +58,7 @@ pub mod stacks;
 pub mod symbols;
 mod syntax;
 mod syntax_error;
+mod syntax_rules;
 #[cfg(test)]
 mod tests;
 mod top_level;

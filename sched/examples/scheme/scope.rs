@@ -16,13 +16,25 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::core::{Span, Var, VarInfo};
+use super::expand_macro::Macro;
 
-/// The local variables: all there are, and those in force.
+/// What a local name means.
+#[derive(Clone, Debug)]
+pub enum Local {
+    /// A variable.
+    Variable(Var),
+    /// A macro of the program.
+    Macro(Rc<Macro>),
+}
+
+/// The local variables: all there are, and those in force, with the number of the scope that they are bound in: an inner scope has a
+/// greater number than those around it.
 #[derive(Debug, Default)]
 pub struct Locals {
     /// Everything about each variable, by its number.
     pub vars: Vec<VarInfo>,
-    in_force: HashMap<Rc<str>, Vec<Var>>,
+    in_force: HashMap<Rc<str>, Vec<(u32, Local)>>,
+    last_scope: u32,
 }
 
 impl Locals {
@@ -37,25 +49,46 @@ impl Locals {
         self.fresh(&role.into())
     }
 
+    /// The number of a new scope, inside of all that are open.
+    pub fn new_scope(&mut self) -> u32 {
+        self.last_scope += 1;
+        self.last_scope
+    }
+
     /// Lets the names of `vars` mean them.
     pub fn bind(&mut self, vars: &[Var]) {
-        for &var in vars {
-            let name = self.vars[var.0 as usize].name.clone();
-            self.in_force.entry(name).or_default().push(var);
-        }
+        let scope = self.new_scope();
+        vars.iter().for_each(|&var| self.bind_in(scope, var));
+    }
+
+    /// Lets the name of `var` mean it, in the innermost open scope.
+    pub fn bind_in(&mut self, scope: u32, var: Var) {
+        let name = self.vars[var.0 as usize].name.clone();
+        self.bind_name(scope, name, Local::Variable(var));
+    }
+
+    /// Lets a name mean something, in the innermost open scope.
+    pub fn bind_name(&mut self, scope: u32, name: Rc<str>, local: Local) {
+        self.in_force.entry(name).or_default().push((scope, local));
     }
 
     /// Undoes the last [`Locals::bind`] of the same variables.
     pub fn unbind(&mut self, vars: &[Var]) {
         for var in vars {
-            let name = &self.vars[var.0 as usize].name;
-            self.in_force.get_mut(name).and_then(Vec::pop);
+            let name = self.vars[var.0 as usize].name.clone();
+            self.unbind_name(&name);
         }
     }
 
-    /// The local variable that `name` means here.
-    pub fn lookup(&self, name: &str) -> Option<Var> {
-        self.in_force.get(name)?.last().copied()
+    /// Undoes the last [`Locals::bind_name`] of the same name.
+    pub fn unbind_name(&mut self, name: &str) {
+        self.in_force.get_mut(name).and_then(Vec::pop);
+    }
+
+    /// What `name` means here, as far as it is bound in a scope up to `scope`.
+    pub fn lookup(&self, name: &str, scope: u32) -> Option<&Local> {
+        let bound = self.in_force.get(name)?.iter().rev().find(|(number, _)| *number <= scope)?;
+        Some(&bound.1)
     }
 
     /// Notes a `set!` of `var`.
@@ -69,6 +102,7 @@ impl Locals {
 pub struct Globals {
     redefined: HashSet<Rc<str>>,
     assigned: HashMap<Rc<str>, Span>,
+    macros: HashMap<Rc<str>, Rc<Macro>>,
     referenced: HashMap<Rc<str>, Span>,
 }
 
@@ -86,8 +120,24 @@ impl Globals {
 
     /// Notes a definition or `set!`; the global to assign.
     pub fn assign(&mut self, name: &Rc<str>, span: Span) -> Rc<str> {
+        self.macros.remove(name);
         self.assigned.entry(name.clone()).or_insert(span);
         self.own(name)
+    }
+
+    /// Notes a macro.
+    pub fn define_macro(&mut self, name: Rc<str>, it: Rc<Macro>) {
+        self.macros.insert(name, it);
+    }
+
+    /// The macro that the program has defined under that name.
+    pub fn find_macro(&self, name: &str) -> Option<&Rc<Macro>> {
+        self.macros.get(name)
+    }
+
+    /// Has the program defined a variable of that name, so far?
+    pub fn is_assigned(&self, name: &str) -> bool {
+        self.assigned.contains_key(name)
     }
 
     /// The program's own global of that name.

@@ -11,6 +11,7 @@
 
 use std::rc::Rc;
 
+use super::alias::base_name;
 use super::core::{Datum, Span};
 use super::syntax_error::Fault;
 
@@ -81,11 +82,49 @@ impl Syntax {
     /// The constant and the length of its longest path.
     fn measured(&self) -> Result<(Datum, usize), Fault> {
         match &self.kind {
+            SyntaxKind::Atom(Datum::Symbol(name)) => Ok((Datum::Symbol(written(name)), 0)),
             SyntaxKind::Atom(datum) => Ok((datum.clone(), 0)),
             SyntaxKind::List(items, tail) => list_datum(items, tail.as_deref()),
             SyntaxKind::Vector(items) => vector_datum(items),
         }
     }
+}
+
+/// As it would be written, for messages.
+impl std::fmt::Display for Syntax {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = |f: &mut std::fmt::Formatter<'_>, items: &[Syntax]| {
+            items.iter().enumerate().try_for_each(|(i, item)| {
+                let blank = if i == 0 { "" } else { " " };
+                write!(f, "{blank}{item}")
+            })
+        };
+        match &self.kind {
+            SyntaxKind::Atom(Datum::Symbol(name)) => f.write_str(base_name(name)),
+            SyntaxKind::Atom(Datum::String(text)) => f.write_str(text),
+            SyntaxKind::Atom(Datum::Fixnum(n)) => write!(f, "{n}"),
+            SyntaxKind::Atom(Datum::Flonum(x)) => write!(f, "{x:?}"),
+            SyntaxKind::Atom(Datum::Bool(b)) => f.write_str(if *b { "#t" } else { "#f" }),
+            SyntaxKind::Atom(_) => f.write_str("..."),
+            SyntaxKind::Vector(items) => {
+                f.write_str("#(")?;
+                all(f, items)?;
+                f.write_str(")")
+            }
+            SyntaxKind::List(items, tail) => {
+                f.write_str("(")?;
+                all(f, items)?;
+                tail.iter().try_for_each(|tail| write!(f, " . {tail}"))?;
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// The name that a macro may have renamed.
+fn written(name: &Rc<str>) -> Rc<str> {
+    let base = base_name(name);
+    if base.len() == name.len() { name.clone() } else { base.into() }
 }
 
 fn list_datum(items: &[Syntax], tail: Option<&Syntax>) -> Result<(Datum, usize), Fault> {

@@ -128,9 +128,21 @@ pub enum Fault {
     /// `define` among expressions.
     #[error("definition inside an expression; definitions stand at top level or directly in a body")]
     MisplacedDefine,
-    /// A form of the standard that this Scheme does not have.
-    #[error("`{0}` is not supported by this Scheme; rewrite it with lambda, let and define")]
-    Unsupported(Rc<str>),
+    /// A macro that cannot be.
+    #[error("bad macro: {0}")]
+    BadRules(&'static str),
+    /// A use of a macro that fits none of its patterns.
+    #[error("bad use of `{0}`: no pattern of the macro matches it")]
+    NoRule(Rc<str>),
+    /// `(syntax-error message form …)`, with what it says.
+    #[error("{0}")]
+    Said(String),
+    /// Macros without end.
+    #[error(
+        "more than {} uses of macros, this one among them; does it expand into itself?",
+        super::expand_macro::MAX_USES
+    )]
+    MacroLoop,
     /// A global that nobody defines.
     #[error("unbound variable: {0}; define it, or check its spelling")]
     Unbound(Rc<str>),

@@ -78,7 +78,7 @@ impl Trial {
 }
 
 /// A runtime that verifies each collection.
-fn runtime_for(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Runtime<Scheme> {
+pub fn runtime_for(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Runtime<Scheme> {
     let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
     let phases = scheme.phases();
     let builder = Runtime::builder(scheme)

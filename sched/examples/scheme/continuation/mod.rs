@@ -36,3 +36,5 @@ pub mod capture;
 pub mod copied;
 pub mod reinstate;
 pub mod state;
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,61 @@
         (apply consumer (%values->list result))
         (consumer result))))
 
+
+; A winder for parameters is not needed: a continuation brings their bindings back.
+(define (%parameterize parameters+values thunk)
+  (let* ((outer (%parameters))
+         (bindings (%bind-parameters parameters+values outer)))
+    (%set-parameters! bindings)
+    (let ((result (thunk)))
+      (%set-parameters! outer)
+      result)))
+
+(define (%bind-parameters parameters+values bindings)
+  (if (null? parameters+values)
+      bindings
+      (let ((binding ((caar parameters+values) %bind-parameters (cdar parameters+values))))
+        (cons binding (%bind-parameters (cdr parameters+values) bindings)))))
+
+; A parameter that is called with %bind-parameters and a value gives the binding: (key . converted value).
+(define (make-parameter value . converter)
+  (let* ((convert (if (null? converter) (lambda (x) x) (car converter)))
+         (global (cons #f (convert value))))
+    (lambda arguments
+      (cond ((null? arguments)
+             (cdr (or (assq global (%parameters)) global)))
+            ((and (eq? (car arguments) %bind-parameters) (pair? (cdr arguments)))
+             (cons global (convert (cadr arguments))))
+            (else (error "a parameter takes no arguments, but got" arguments))))))
+
+; (values . thunk or value): whoever is first to know the value tells those that wait for the same.
+(define (%make-promise done? content) (%record '%promise (cons done? content)))
+
+(define (promise? x) (%record-of? x '%promise))
+
+(define (make-promise x) (if (promise? x) x (%make-promise #t x)))
+
+(define (force promise)
+  (if (promise? promise) (%force promise) promise))
+
+(define (%force promise)
+  (let ((content (%record-ref promise 0)))
+    (if (car content)
+        (cdr content)
+        (let* ((next ((cdr content)))
+               (content (%record-ref promise 0)))
+          (if (not (car content))
+              (let ((found (%record-ref next 0)))
+                (set-car! content (car found))
+                (set-cdr! content (cdr found))
+                (%record-set! next 0 content)))
+          (%force promise)))))
+
+(define (%case-lambda clauses)
+  (lambda arguments (%apply-first clauses arguments (length arguments))))
+
+(define (%apply-first clauses arguments count)
+  (cond ((null? clauses)
+         (error "case-lambda: no clause takes that many arguments:" count))
+        ((%procedure-takes? (car clauses) count) (apply (car clauses) arguments))
+        (else (%apply-first (cdr clauses) arguments count))))

@@ -44,3 +44,46 @@
       (%set-handlers! outer)
       result)))
 
+; What `guard` becomes if a clause matches for certain: leaves the body first. No memory is needed on the way.
+(define (%guard-all body handle)
+  (let* ((state (cons #f body))
+         (result (%call/cc %run-guarded-all state)))
+    (if (car state)
+        (begin
+          (set-car! state #f)
+          (handle result))
+        result)))
+
+(define (%run-guarded-all k state)
+  (with-exception-handler
+   (lambda (obj)
+     (set-car! state #t)
+     (%throw k obj))
+   (cdr state)))
+
+; If no clause matches, it is raised again, in the place where it was raised: unless that has no room left to come back to.
+(define (%guard body handle)
+  (let* ((state (cons #f body))
+         (result (%call/cc %run-guarded state)))
+    (if (car state)
+        (begin
+          (set-car! state #f)
+          (handle (car result)
+                  (lambda ()
+                    (if (cdr result)
+                        (%throw (cdr result) (lambda () (raise-continuable (car result))))
+                        (raise (car result))))))
+        result)))
+
+(define (%run-guarded k state)
+  (with-exception-handler
+   (lambda (obj)
+     (if (%stack-is-full?)
+         (begin
+           (set-car! state #t)
+           (%throw k (cons obj #f))))
+     ((%call/cc (lambda (place obj)
+                  (set-car! state #t)
+                  (%throw k (cons obj place)))
+                obj)))
+   (cdr state)))

@@ -59,6 +59,7 @@ fn environment() -> Vec<Primitive> {
         Primitive::one("%set-winders!", |m, value| set(m, Dynamic::Winders, value)),
         Primitive::one("%set-handlers!", |m, value| set(m, Dynamic::Handlers, value)),
         Primitive::one("%set-parameters!", |m, value| set(m, Dynamic::Parameters, value)),
+        Primitive::none("%stack-is-full?", |m| Ok(Value::boolean(m.state().is_overflowing()))),
         Primitive::one("%continuation-winders", |_, k| Ok(continuation(k)?.dynamic(Dynamic::Winders))),
         Primitive::two("%prepare-throw", |m, k, value| {
             prepare_throw(m, continuation(k)?, value).map(|()| Value::UNSPECIFIED)

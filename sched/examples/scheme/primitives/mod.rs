@@ -25,6 +25,7 @@ pub mod ports;
 pub mod predicates;
 pub mod random;
 pub mod read;
+pub mod records;
 pub mod string_order;
 pub mod strings;
 pub mod symbols;
@@ -162,6 +163,7 @@ pub fn all() -> Vec<Primitive> {
         output::table(),
         control::table(),
         system::table(),
+        records::table(),
     ]
     .concat()
 }

@@ -9,6 +9,7 @@ use crate::scheme::numbers::{Number, parse, print};
 
 use super::bytevectors::bytes;
 use super::labels;
+use super::records::type_name;
 use super::strings::{codes, text};
 use super::symbols;
 
@@ -131,7 +132,10 @@ impl Printer {
             Some(Kind::Frames | Kind::Continuation) => self.out.push_str("#<continuation>"),
             Some(Kind::Condition) => self.out.push_str("#<error>"),
             Some(Kind::Values) => self.out.push_str("#<values>"),
-            Some(Kind::Record) => self.out.push_str("#<record>"),
+            Some(Kind::Record) => {
+                let name = type_name(object.field(1));
+                self.out.push_str(&format!("#<{}>", name.as_deref().unwrap_or("record")));
+            }
             Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum) | None => self.out.push_str("#<unknown>"),
         }
     }

@@ -1,0 +1,3 @@
+(with-exception-handler
+  (lambda (e) (cdr e) 1)
+  (lambda () (raise 'oops)))

@@ -1,0 +1,2 @@
+(with-exception-handler
+  (lambda (e) 'ignored)                        (lambda () (+ 1 (car 1))))

@@ -1,0 +1,5 @@
+(define k #f)
+(define (f x)
+  (+ 1 (car (call/cc (lambda (c) (set! k c) x)))))
+(f '(1))
+(k 'again)

@@ -1,0 +1,1 @@
+(with-exception-handler 5 (lambda () 1))

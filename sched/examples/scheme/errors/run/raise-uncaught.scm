@@ -1,0 +1,2 @@
+(define (f x) (raise (list 'a "b" x)) 1)
+(f 1)

@@ -1,0 +1,2 @@
+(define (f) (+ (raise 5) 1))
+(guard (e ((string? e) 'no)) (f))

@@ -1,0 +1,1 @@
+(let-values (a (values 1 2)) a)

@@ -1,0 +1,2 @@
+(define-syntax broken (syntax-rules () ((_ x ...) (+ x))))
+(broken 1 2)

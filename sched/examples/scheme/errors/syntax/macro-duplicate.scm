@@ -1,0 +1,1 @@
+(define-syntax broken (syntax-rules () ((_ x x) x)))

@@ -1,0 +1,1 @@
+(define-syntax broken (lambda (x) x))

@@ -1,0 +1,1 @@
+(+ (define-syntax one (syntax-rules () ((_) 1))) 1)
