@@ -14,6 +14,8 @@ fn wait_for_marking(machine: &Machine<'_>) -> Outcome {
     for _ in 0..100_000 {
         machine.current().request_collection();
         machine.current().yield_now();
+        // The collector needs a processor, too.
+        std::thread::sleep(std::time::Duration::from_micros(20));
         let has_barriers =
             machine.current().bars(|bars| bars.capacity() == 0 || bars.len() > bars.position());
         if machine.current().is_marking() && has_barriers {
