@@ -93,20 +93,26 @@
 extern crate alloc;
 
 mod barriers;
-#[cfg(feature = "cfi")]
+#[cfg(all(feature = "cfi", target_arch = "x86_64"))]
 pub mod cfi;
 mod error;
 mod first_of;
 mod frame;
 mod frame_pointers;
+#[cfg(all(feature = "framehop", target_arch = "x86_64"))]
+mod framehop;
 mod inside_trampoline;
 mod live;
 mod memory;
+#[cfg(all(any(feature = "cfi", feature = "framehop"), target_arch = "x86_64"))]
+mod stack_base;
 mod step;
 mod tally;
 mod unbarred;
 mod walk;
 
+#[cfg(all(feature = "framehop", target_arch = "x86_64"))]
+pub use crate::framehop::ByFramehop;
 pub use error::{End, Fault, Missed, WalkError, Walked};
 pub use first_of::FirstOf;
 pub use frame::{Caller, Frame};

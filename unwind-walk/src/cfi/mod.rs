@@ -21,9 +21,8 @@ mod rules;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use barrier_arch::arch;
-
 use crate::memory::ReadWord;
+use crate::stack_base;
 use crate::step::{Registers, Step, StepError, Unwind};
 use module::Module;
 
@@ -76,7 +75,7 @@ pub enum BadTable {
 impl<'t> UnwindTables<'t> {
     /// No tables.
     pub fn new() -> UnwindTables<'t> {
-        UnwindTables { modules: Vec::new(), stack_base: stack_base() }
+        UnwindTables { modules: Vec::new(), stack_base: stack_base::address() }
     }
 
     /// Adds the table of code that was generated at run time: an `.eh_frame` section, final, as it lies at `eh_frame.as_ptr()` (its
@@ -136,17 +135,4 @@ impl Unwind for UnwindTables<'_> {
     fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         self.step_by_row_of(registers.pc, registers, memory)
     }
-}
-
-/// Where a stack that has been prepared starts to run: in the function of its outermost frame.
-fn stack_base() -> usize {
-    extern "C" fn never(_: usize) -> ! {
-        arch::trap()
-    }
-    #[repr(align(16))]
-    struct Scratch([usize; 64]);
-    let mut scratch = Scratch([0; 64]);
-    let hi = scratch.0.as_mut_ptr_range().end as usize;
-    // SAFETY: nobody uses this piece of memory as a stack, and nobody will run on it.
-    unsafe { arch::prepare(hi, never, 0).context.registers().pc }
 }
