@@ -112,6 +112,7 @@
 
 mod collector;
 mod current;
+mod debug_list;
 mod gate;
 mod language;
 mod queue;

@@ -1,7 +1,9 @@
 -- Errors in callbacks, sorting, coroutines, deep recursion, closures as metamethods; `here` is the host's safepoint.
 local out = {}
 local function say(...)
-  out[#out + 1] = table.concat({ ... }, " ")
+  local words = table.pack(...)
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  out[#out + 1] = table.concat(words, " ")
 end
 
 -- Errors through many frames of both languages, caught at every level, thrown again.

@@ -8,7 +8,7 @@ use gc_mark::Phases;
 use sched::{Language, Visit};
 use unwind_walk::FramePointers;
 
-use super::codegen::Image;
+use super::codegen::{Image, UnwindTable};
 use super::frame_table::FrameTable;
 use super::globals::Globals;
 use super::machine::{Heap, Worker};
@@ -49,6 +49,8 @@ pub struct Scheme {
     pub standard_ports: [Value; 3],
     phases: Arc<Phases>,
     code: Mutex<Option<JITModule>>,
+    /// Dropped after the code, by which time nobody runs it.
+    unwind: UnwindTable,
 }
 
 impl Scheme {
@@ -76,7 +78,13 @@ impl Scheme {
             standard_ports: image.standard_ports,
             phases,
             code: Mutex::new(Some(image.module)),
+            unwind: image.unwind,
         }
+    }
+
+    /// How to unwind the code, as an `.eh_frame` section.
+    pub fn unwind_table(&self) -> &[u8] {
+        self.unwind.section()
     }
 
     /// The phases whose flag the code tests: the runtime must use the same.

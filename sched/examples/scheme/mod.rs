@@ -62,6 +62,8 @@ mod syntax_rules;
 #[cfg(test)]
 mod tests;
 mod top_level;
+#[cfg(test)]
+mod unwind_tests;
 pub mod value;
 
 pub use language::Scheme;

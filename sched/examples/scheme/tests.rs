@@ -243,7 +243,7 @@ fn stores_into_what_was_marked_are_seen() {
 }
 
 /// Goes on when the collector has put barriers on this stack and is still marking; at once if it never does.
-fn wait_for_barriers(machine: &Machine<'_>) -> Outcome {
+pub fn wait_for_barriers(machine: &Machine<'_>) -> Outcome {
     for _ in 0..100_000 {
         machine.current().request_collection();
         machine.current().yield_now();

@@ -15,8 +15,8 @@ pub(crate) mod state;
 
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use barrier_arch::arch::{self, Context};
 use gc_mark::stack::BadStack;
@@ -26,6 +26,7 @@ use unwind_walk::Registers;
 
 use crate::collector::errand::Errand;
 use crate::current::Current;
+use crate::debug_list::Listed;
 use crate::language::Language;
 use crate::shared::Shared;
 use crate::stacks::TaskStack;
@@ -56,6 +57,7 @@ pub struct Task<L: Language> {
     pub(crate) shared: Arc<Shared<L>>,
     inner: UnsafeCell<Inner<L>>,
     pub(crate) reason: Cell<Reason>,
+    listed: OnceLock<Listed>,
 }
 
 /// What belongs to whoever has the stack (rule 2).
@@ -109,6 +111,7 @@ impl<L: Language> Task<L> {
                 start: Some(start),
             }),
             reason: Cell::new(Reason::Yield),
+            listed: OnceLock::new(),
         });
         // SAFETY: nobody else has the task yet, and its stack is unused.
         unsafe {
@@ -116,6 +119,9 @@ impl<L: Language> Task<L> {
             let inner = &mut *task.inner.get();
             inner.context = prepared.context;
             inner.outermost_sp = prepared.outermost_sp;
+            let bars = inner.stack.as_ref().map(|stack| &stack.bars);
+            let list = |bars| Listed::new(task.id, &raw const task.state, &raw const inner.context, bars);
+            bars.map(|bars| task.listed.get_or_init(|| list(bars)));
         }
         task
     }

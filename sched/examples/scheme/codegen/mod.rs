@@ -45,7 +45,9 @@ mod test;
 #[cfg(test)]
 mod tests;
 mod unit;
+mod unwind_info;
 
 pub use error::CompileError;
 pub use helper::REGISTER_ARGUMENTS;
 pub use unit::{Compiler, Image};
+pub use unwind_info::UnwindTable;

@@ -18,6 +18,7 @@ use super::glue;
 use super::helper::{Helper, c_signature, scheme_signature, signal_signature};
 use super::isa;
 use super::scope::{LambdaKey, Scope};
+use super::unwind_info::{PendingUnwindInfo, UnwindTable};
 use crate::scheme::continuation::base;
 use crate::scheme::core::{ExprKind, Lambda, Program, Span};
 use crate::scheme::fault::Fault;
@@ -53,6 +54,7 @@ pub struct Compiler {
     pub(super) wrappers: HashMap<usize, ObjectRef>,
     functions: Vec<(FuncId, PendingFunction)>,
     thunks: Vec<FuncId>,
+    unwind: PendingUnwindInfo,
     pub(super) signal: FuncId,
 }
 
@@ -92,6 +94,8 @@ impl std::fmt::Debug for Compiler {
 pub struct Image {
     /// Keeps the code mapped.
     pub module: JITModule,
+    /// Keeps the code known to unwinders.
+    pub unwind: UnwindTable,
     /// The heap, with the constants in it.
     pub heap: Heap,
     /// The constants.
@@ -159,6 +163,7 @@ impl Compiler {
             wrappers: HashMap::new(),
             functions: Vec::new(),
             thunks: Vec::new(),
+            unwind: PendingUnwindInfo::default(),
         };
         glue::bind_all(&mut compiler)?;
         Ok(compiler)
@@ -305,6 +310,7 @@ impl Compiler {
     ) -> Result<(), CompileError> {
         self.module.define_function(id, context).map_err(CompileError::backend)?;
         let compiled = context.compiled_code().ok_or_else(|| CompileError::backend("no code"))?;
+        self.unwind.note(id, compiled, self.module.isa())?;
         about.size = compiled.code_buffer().len();
         about.sites = super::call_sites::sites(compiled, spans);
         self.functions.push((id, about));
@@ -350,6 +356,7 @@ impl Compiler {
             function.settle(address(id), &mut frames);
         }
         frames.seal();
+        let unwind = self.unwind.register(self.module.isa(), address)?;
         let (program, signal) = (address(program), address(self.signal));
         let out_of_memory = self.constants.condition(&Fault::OutOfMemory { limit: heap_limit })?;
         let standard_ports = self.constants.standard_ports()?;
@@ -357,6 +364,7 @@ impl Compiler {
         let (module, globals, frames) = (self.module, self.globals, Arc::new(frames));
         Ok(Image {
             module,
+            unwind,
             heap,
             constants,
             symbols,

@@ -32,13 +32,22 @@ global_asm!(
     ".globl scheme_enter",
     ".hidden scheme_enter",
     "scheme_enter:",
+    ".cfi_startproc",
     "push rbp",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbp, -16",
     "mov rbp, rsp",
+    ".cfi_def_cfa_register rbp",
     "push rbx",
+    ".cfi_offset rbx, -24",
     "push r12",
+    ".cfi_offset r12, -32",
     "push r13",
+    ".cfi_offset r13, -40",
     "push r14",
+    ".cfi_offset r14, -48",
     "push r15",
+    ".cfi_offset r15, -56",
     "sub rsp, 8",
     "mov r15, rdi", // the pinned register
     "call scheme_base",
@@ -49,13 +58,19 @@ global_asm!(
     "pop r12",
     "pop rbx",
     "pop rbp",
+    ".cfi_def_cfa rsp, 8",
     "ret",
+    ".cfi_endproc",
     // The base: the outermost frame with a map.
     ".globl scheme_base",
     ".hidden scheme_base",
     "scheme_base:",
+    ".cfi_startproc",
     "push rbp",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbp, -16",
     "mov rbp, rsp",
+    ".cfi_def_cfa_register rbp",
     "mov rbx, rsi", // code and closure: what they hold for Rust is saved
     "mov r12, rdx",
     "mov rsi, rbp",
@@ -82,7 +97,9 @@ global_asm!(
     "mov rax, [r15 + {value}]",
     "mov rsp, rbp",
     "pop rbp",
+    ".cfi_def_cfa rsp, 8",
     "ret",
+    ".cfi_endproc",
     // Puts frames back and goes on in them. The stack is used below what will be written only.
     ".globl scheme_resume",
     ".hidden scheme_resume",
@@ -157,8 +174,11 @@ global_asm!(
     capture = sym super::capture::capture,
 );
 
-unsafe extern "C" {
+unsafe extern "C-unwind" {
     fn scheme_enter(task: usize, code: usize, closure: Value) -> Value;
+}
+
+unsafe extern "C" {
     /// Drops every frame below the base, which returns the failed value.
     pub fn scheme_leave(base: usize) -> !;
     fn scheme_base();
