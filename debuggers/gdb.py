@@ -10,6 +10,8 @@ tables. A backtrace has one frame more per barrier, named stack_barrier; `task N
 x86-64, frame pointers. Works on core files. Reads memory by the layouts in barrier-arch/src/stkbar.rs and sched/src/debug_list.rs.
 """
 
+import re
+
 import gdb
 
 WORD = 8
@@ -69,7 +71,7 @@ class Task:
         try:
             for thread in gdb.selected_inferior().threads():
                 thread.switch()
-                sp = int(gdb.parse_and_eval("(unsigned long) $sp"))
+                sp = int(gdb.newest_frame().read_register("rsp"))
                 if self.base <= sp < self.top:
                     return thread
         finally:
@@ -88,16 +90,11 @@ class Task:
 
 
 def address_of_list():
-    for name in ("sched::debug_list::SCHED_TASKS", "SCHED_TASKS"):
-        text = gdb.execute(f"info variables ^{name}", to_string=True)
-        for line in text.splitlines():
-            if line.startswith("0x"):
-                return int(line.split()[0], 16)
-        try:
-            return int(gdb.parse_and_eval(f"(unsigned long) &'{name}'"))
-        except gdb.error:
-            continue
-    raise gdb.GdbError("no sched in this program")
+    try:
+        text = gdb.execute("info address sched::debug_list::SCHED_TASKS", to_string=True)
+    except gdb.error:
+        raise gdb.GdbError("no sched in this program")
+    return int(re.search("0x[0-9a-f]+", text).group(), 16)
 
 
 def tasks():

@@ -76,8 +76,9 @@ fn looks(machine: &Machine<'_>) -> Outcome {
     wait_for_barriers(machine)?;
     let (mut compiled, mut ours) = (0, 0);
     unwinder::each_frame(|pc| {
-        compiled +=
-            usize::from(machine.scheme().frames.function_at(pc - 1).is_some_and(|f| &*f.name == "down"));
+        compiled += usize::from(
+            machine.scheme().frames.function_at(pc.wrapping_sub(1)).is_some_and(|f| &*f.name == "down"),
+        );
         ours += usize::from(arch::is_trampoline(pc));
     });
     assert_eq!(by_our_tables(machine), compiled, "unwind-walk reads the same tables");
