@@ -10,13 +10,18 @@ const NONGNU_IP: c_int = 16;
 /// LLVM's.
 const LLVM_IP: c_int = -1;
 
+type GetContext = unsafe extern "C" fn(*mut c_void) -> c_int;
+type Init = unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int;
+type Step = unsafe extern "C" fn(*mut c_void) -> c_int;
+type GetReg = unsafe extern "C" fn(*mut c_void, c_int, *mut usize) -> c_int;
+
 /// The interface of one libunwind. Loaded at run time: both families cannot be linked.
 #[derive(Clone, Copy)]
 struct Unw {
-    get_context: unsafe extern "C" fn(*mut c_void) -> c_int,
-    init: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
-    step: unsafe extern "C" fn(*mut c_void) -> c_int,
-    get_reg: unsafe extern "C" fn(*mut c_void, c_int, *mut usize) -> c_int,
+    get_context: GetContext,
+    init: Init,
+    step: Step,
+    get_reg: GetReg,
     ip: c_int,
 }
 
@@ -36,10 +41,10 @@ fn load(candidates: &[&CStr], package: &str, names: [&CStr; 4], ip: c_int) -> Un
     // SAFETY: these functions have these types.
     unsafe {
         Unw {
-            get_context: transmute::<*mut c_void, _>(get_context),
-            init: transmute::<*mut c_void, _>(init),
-            step: transmute::<*mut c_void, _>(step),
-            get_reg: transmute::<*mut c_void, _>(get_reg),
+            get_context: transmute::<*mut c_void, GetContext>(get_context),
+            init: transmute::<*mut c_void, Init>(init),
+            step: transmute::<*mut c_void, Step>(step),
+            get_reg: transmute::<*mut c_void, GetReg>(get_reg),
             ip,
         }
     }

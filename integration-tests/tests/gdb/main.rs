@@ -13,6 +13,7 @@ use std::time::Duration;
 use barrier_arch::{Spacing, StkbarSlice};
 use integration_tests::native::{Cell, Native, set_global};
 use sched::Current;
+use stack_alloc::GuardPages;
 
 const MODE: &str = "GDB_TASKS_MODE";
 const MODES: [&str; 3] = ["off", "exponential", "every frame"];
@@ -68,7 +69,9 @@ fn inferior() {
         Ok("every frame") => Spacing::EveryFrame,
         _ => return,
     };
-    let runtime = Native::builder(16 << 20).spacing(spacing).workers(1).start().unwrap();
+    // gdb gives up writing a mapping to a core file where it meets one of the kernel's newer guard regions.
+    let builder = Native::builder(16 << 20).spacing(spacing).guard(GuardPages::Mprotect);
+    let runtime = builder.workers(1).start().unwrap();
     let waiting: Vec<_> = (1..=3)
         .map(|more| runtime.spawn(move |current| nested(current, DEPTH + more, &wait)).unwrap())
         .collect();
