@@ -114,7 +114,7 @@ mutant set-caller-pc-past-the-barrier $mechanism barrier-arch go_caller_pc "" <<
 END
 
 mutant exception-does-not-hit barrier-arch/src/personality.rs barrier-arch unwinding from_any_depth <<'END'
-        unsafe { patch::mark_hit(&bars, index) };
+        unsafe { crate::patch::mark_hit(&bars, index) };
 ====
         let _ = index;
 END

@@ -45,7 +45,8 @@ mutant operations-are-not-checked $after barrier-arch operations_checked "" <<'E
 END
 
 mutant broken-barriers-do-not-stop-the-process $after barrier-arch operations_checked past_the_length <<'END'
-        let (position, len, searched) = seen.unwrap_or_else(|violation| fatal::broken(&violation, bars));
+        let (position, len, searched) =
+            seen.unwrap_or_else(|violation| fatal::broken(&violation, &bars.dump(None)));
 ====
         let (position, len, searched) = seen.unwrap_or((0, 0, false));
 END
