@@ -56,10 +56,11 @@ impl Frames {
     fn install(&mut self) {
         let mut thresholds = self.spacing.thresholds(self.sp());
         for &slot in self.slots.iter().rev() {
+            if !thresholds.wants(arch::sp_after(slot)) {
+                continue;
+            }
             // SAFETY: nothing runs on the stack, and this is a frame of the fiction.
-            if thresholds.wants(arch::sp_after(slot))
-                && unsafe { patch::install(&self.stack.bars, slot) }.is_ok()
-            {
+            if unsafe { patch::install(&self.stack.bars, slot) }.is_ok() {
                 thresholds.placed();
             }
         }
