@@ -1,9 +1,9 @@
 //! What an asynchronous reader, a profiler's signal handler say, sees at each instruction: of install and
 //! remove (I1), of a return through a barrier, of an exception that crosses one.
 //!
-//! The processor's trap flag raises SIGTRAP after every instruction; the handler looks. That is x86-64's; for machines without
+//! The processor's trap flag raises SIGTRAP after every instruction; the handler looks. That is x86's; for machines without
 //! such a flag see `stepped_instructions`.
-#![cfg(target_arch = "x86_64")]
+#![cfg(any(target_arch = "x86_64", target_arch = "x86"))]
 
 mod support;
 
@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, Once};
 
+use barrier_arch::arch::SLOT_BYTES;
 use barrier_arch::reference::Memory;
 use barrier_arch::{Spacing, StkbarSlice, arch, patch};
 use support::plain::PlainStack;
@@ -49,20 +50,28 @@ impl Watch {
             // SAFETY: words of the stack that was interrupted.
             let read = |address: usize| Some(unsafe { *(address as *const usize) });
             let next = arch::interrupted_return(pc, sp, Some(&self.bars), read);
-            let right = next.is_some_and(|(pc, sp)| self.truth.contains(&(sp - 8, pc)));
+            let right = next.is_some_and(|(pc, sp)| self.truth.contains(&(sp - SLOT_BYTES, pc)));
             self.wrong += usize::from(!right);
         }
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+const PC: usize = libc::REG_RIP as usize;
+#[cfg(target_arch = "x86_64")]
+const SP: usize = libc::REG_RSP as usize;
+#[cfg(target_arch = "x86")]
+const PC: usize = libc::REG_EIP as usize;
+#[cfg(target_arch = "x86")]
+const SP: usize = libc::REG_ESP as usize;
+
 extern "C" fn on_trap(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel's context; the watch is only set while its thread is stepping.
     unsafe {
         let registers = &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-        let (pc, sp) = (registers[libc::REG_RIP as usize], registers[libc::REG_RSP as usize]);
         let watch = &raw mut WATCH;
         if let Some(watch) = &mut *watch {
-            watch.look(pc as usize, sp as usize);
+            watch.look(registers[PC] as usize, registers[SP] as usize);
         }
     }
 }
@@ -87,14 +96,30 @@ fn start(bars: &StkbarSlice, truth: Vec<(usize, usize)>, all_alive: bool) {
         WATCH =
             Some(Watch { bars: bars.alias(), truth, all_alive, instructions: 0, in_trampoline: 0, wrong: 0 });
     }
+    #[cfg(target_arch = "x86_64")]
     // SAFETY: sets the trap flag.
-    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
+    unsafe {
+        asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq")
+    };
+    #[cfg(target_arch = "x86")]
+    // SAFETY: sets the trap flag.
+    unsafe {
+        asm!("pushfd", "or dword ptr [esp], 0x100", "popfd")
+    };
 }
 
 #[inline(always)]
 fn stop() -> Watch {
+    #[cfg(target_arch = "x86_64")]
     // SAFETY: clears the trap flag.
-    unsafe { asm!("pushfq", "and qword ptr [rsp], ~0x100", "popfq") };
+    unsafe {
+        asm!("pushfq", "and qword ptr [rsp], ~0x100", "popfq")
+    };
+    #[cfg(target_arch = "x86")]
+    // SAFETY: clears the trap flag.
+    unsafe {
+        asm!("pushfd", "and dword ptr [esp], ~0x100", "popfd")
+    };
     // SAFETY: nobody steps any more.
     unsafe { (&raw mut WATCH).replace(None) }.expect("started")
 }

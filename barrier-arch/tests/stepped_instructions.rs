@@ -2,7 +2,7 @@
 //! `every_instruction` for x86-64.
 //!
 //! At each, the way on is foreseen, and the unwinder finds the frames that are there.
-#![cfg(any(target_arch = "powerpc64", target_arch = "s390x"))] // who has `TRAP` and its neighbours in `support/target`
+#![cfg(any(target_arch = "arm", target_arch = "powerpc64", target_arch = "s390x"))] // who has `TRAP` and its neighbours in `support/target`
 
 #[path = "support/stepper.rs"]
 mod stepper;
@@ -62,11 +62,30 @@ fn backtrace() -> Vec<usize> {
     unsafe extern "C" {
         fn _Unwind_Backtrace(f: extern "C" fn(*mut c_void, *mut c_void) -> c_int, data: *mut c_void)
         -> c_int;
+        #[cfg(not(target_arch = "arm"))]
         fn _Unwind_GetIP(context: *mut c_void) -> usize;
+        #[cfg(target_arch = "arm")]
+        fn _Unwind_VRS_Get(
+            context: *mut c_void,
+            class: c_int,
+            register: u32,
+            representation: c_int,
+            value: *mut usize,
+        ) -> c_int;
     }
     extern "C" fn note(context: *mut c_void, found: *mut c_void) -> c_int {
-        // SAFETY: the unwinder's context, and the vector below.
-        unsafe { (*found.cast::<Vec<usize>>()).push(_Unwind_GetIP(context)) };
+        #[cfg(not(target_arch = "arm"))]
+        // SAFETY: the unwinder's context.
+        let pc = unsafe { _Unwind_GetIP(context) };
+        #[cfg(target_arch = "arm")]
+        let pc = {
+            let mut pc = 0;
+            // SAFETY: as above; a core register is a word.
+            assert_eq!(unsafe { _Unwind_VRS_Get(context, 0, 15, 0, &raw mut pc) }, 0);
+            pc
+        };
+        // SAFETY: the vector below.
+        unsafe { (*found.cast::<Vec<usize>>()).push(pc) };
         0
     }
     let mut found = Vec::with_capacity(256);

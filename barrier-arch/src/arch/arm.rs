@@ -20,8 +20,8 @@
 //! # What unwinders see
 //!
 //! Two kinds of tables. Exceptions and backtraces use the EHABI's: an index entry whose personality routine unwinds the
-//! stub's frame itself, a change of `pc` alone (`personality/ehabi.rs`); it covers a word before the first stub, since return
-//! addresses are looked up at `pc - 2`. Debuggers use `.debug_frame`: a frame whose CFA is the `sp` after the return, and whose
+//! trampoline's frame itself, at each of its instructions (`personality/ehabi.rs`); it covers a word before the first stub, since
+//! return addresses are looked up at `pc - 2`. Debuggers use `.debug_frame`: a frame whose CFA is the `sp` after the return, and whose
 //! return address is computed from the record, in the stubs by a constant distance from the top, a row for each, in the
 //! searching stubs and in the tails by a search.
 //!
@@ -39,6 +39,8 @@ use core::sync::atomic::AtomicUsize;
 use super::table::{END, PAD, SEARCHING_TAILS, TAILS, is_trampoline, stub_table};
 use super::{Context, RecoverPoint};
 use crate::personality;
+#[cfg(feature = "unwind")]
+use crate::size_class::SizeClass;
 use crate::stkbar::StkbarSlice;
 
 /// Bytes of a return slot.
@@ -115,13 +117,8 @@ unsafe extern "C" fn stack_barrier() {
         "bl 77b + {searching_tails} + {searching_tail} * (\\k - 11)",
         ".cfi_endproc",
         ".endr",
-        ".personality {personality}",
-        ".handlerdata",
-        ".fnend",
         "nop",
         // ---- tails of the indexed stubs ----------------------------------------------------------------------
-        ".fnstart",
-        ".cantunwind",
         ".irp k, 11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30",
         ".org 77b + {tails} + {tail} * (\\k - 11)",
         ".cfi_startproc",
@@ -207,6 +204,8 @@ unsafe extern "C" fn stack_barrier() {
         "80: .word 77b - 81b - 8",
         ".cfi_endproc",
         ".org 77b + {end}",
+        ".personality {personality}",
+        ".handlerdata",
         ".fnend",
         ".purgem stkbar_top",
         ".purgem stkbar_record",
@@ -246,6 +245,16 @@ pub fn interrupted_return(
     let sp = sp + bytes_pushed(pc - stub_table());
     let record = bars.get(bars.last_popped(sp)?)?;
     Some((record.return_pc(), sp))
+}
+
+/// The size class whose tail `pc` is in.
+#[cfg(feature = "unwind")]
+pub(crate) fn class_of_tail(pc: usize) -> Option<SizeClass> {
+    let offset = pc.checked_sub(stub_table() + TAILS)?;
+    let searching = SEARCHING_TAILS - TAILS;
+    let index =
+        if offset < searching { offset / TAIL_BYTES } else { (offset - searching) / SEARCHING_TAIL_BYTES };
+    SizeClass::from_index(index)
 }
 
 /// Bytes between the stack pointer and where it was after the return, at this distance from the first stub.

@@ -84,7 +84,7 @@ pub(crate) use target::{AtomicSlot, HEALS, Slot, returned_through};
 #[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use target::{GR_EXCEPTION, GR_ORIGINAL};
 #[cfg(all(feature = "unwind", target_arch = "arm"))]
-pub(crate) use target::{PARENT, SAVED_BYTES, SAVED_PC, SAVED_R4};
+pub(crate) use target::{PARENT, SAVED_BYTES, SAVED_PC, SAVED_R4, class_of_tail};
 pub use target::{SLOT_BYTES, interrupted_return, own_frame, protect, recover, sign, strip, switch, trap};
 
 /// Stack pointer after a return through `slot`, for a frame that ends where its slot does: the lowest it can be.

@@ -324,7 +324,7 @@ pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
 pub fn own_frame() -> (usize, usize) {
     let (sp, fp);
     // SAFETY: reads two registers.
-    unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    unsafe { asm!("mov {:r}, rsp", "mov {:r}, rbp", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
     (sp, fp)
 }
 

@@ -1,13 +1,15 @@
 //! Personalities by Arm's exception handling ABI, where such a routine unwinds its frame itself.
 //!
-//! For a stub, nothing is executed on the way: the stub's frame is the same as the original caller's but for the return address, so
-//! the step is a change of the virtual `pc`, in both phases, and a barrier is marked hit in the second.
+//! Nothing is executed on the way: a stub's frame is the same as the original caller's but for the return address, so the step is a
+//! change of the virtual `pc`, in both phases, and a barrier is marked hit in the second.
 //!
 //! Source: *Exception Handling ABI for the Arm Architecture* (EHABI32), §7 to §9.
 
 use core::ffi::{c_int, c_void};
 
 use crate::arch::{self, SLOT_BYTES, Slot};
+use crate::stkbar::StkbarSlice;
+use crate::stub::is_barrier;
 
 const URC_CONTINUE_UNWIND: c_int = 8;
 const URC_FAILURE: c_int = 9;
@@ -47,11 +49,28 @@ pub(crate) unsafe extern "C" fn personality(
     // SAFETY: called by the unwinder with its own context, on the stack that is being unwound.
     let stepped = unsafe {
         match (get(context, PC), get(context, SP)) {
-            (Some(pc), Some(sp)) => super::behind(pc, sp, leaves).and_then(|pc| set(context, PC, pc)),
+            (Some(pc), Some(sp)) if is_barrier(pc) => {
+                super::behind(pc, sp, leaves).and_then(|pc| set(context, PC, pc))
+            }
+            (Some(pc), Some(sp)) => from_tail(context, pc, sp),
             _ => None,
         }
     };
     if stepped.is_some() { URC_CONTINUE_UNWIND } else { URC_FAILURE }
+}
+
+/// Completes the step of a tail that a signal has interrupted: its handler wants a backtrace.
+///
+/// # Safety
+///
+/// `context` is the unwinder's, and `pc` and `sp` are a frame's on this very stack.
+unsafe fn from_tail(context: *mut c_void, pc: usize, sp: usize) -> Option<()> {
+    let class = arch::class_of_tail(pc)?;
+    // SAFETY: a tail runs on a stack of its class.
+    let bars = unsafe { StkbarSlice::around(sp, class) }?;
+    let (pc, sp) = arch::interrupted_return(pc, sp, Some(&bars), |_| None)?;
+    // SAFETY: the caller's promise.
+    unsafe { set(context, SP, sp).and_then(|()| set(context, PC, pc)) }
 }
 
 /// The personality of the outermost frame of a stack: backtraces go on where the stack was resumed, exceptions end.

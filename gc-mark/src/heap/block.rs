@@ -26,8 +26,8 @@ pub(super) const BLOCK_BYTES: usize = 1 << BLOCK_SHIFT;
 pub(super) const BLOCK_SHIFT: u32 = 16;
 /// Alignment of objects, in bytes, and what one bit of a bitmap stands for.
 pub(super) const GRANULE: usize = 16;
-/// More blocks than this cannot be numbered in a shape.
-pub(super) const MAX_BLOCKS: usize = 1 << 30;
+/// More blocks than this cannot be numbered in a shape; or have no room in the address space, where that has 32 bits.
+pub(super) const MAX_BLOCKS: usize = if usize::BITS == 64 { 1 << 30 } else { 1 << 15 };
 
 /// The number of a block, counted from the start of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,6 @@
 //! Arm, 32 bits, hard float.
 
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
 
@@ -208,4 +208,42 @@ pub unsafe extern "C" fn protect_watched(point: *mut RecoverPoint) -> usize {
         spoil = sym spoil_and_recover,
         protect = sym arch::protect,
     )
+}
+
+/// `udf #0`.
+pub const TRAP: &[u8] = &0xe7f0_00f0_u32.to_le_bytes();
+
+/// All A32 instructions have four bytes.
+pub fn length_at(_address: usize) -> usize {
+    4
+}
+
+/// Makes a changed instruction be seen.
+pub fn flush(address: usize) {
+    const CACHEFLUSH: i32 = 0xf_0002;
+    // SAFETY: changes nothing but what is cached; the call's number is in r7, which LLVM may use itself.
+    unsafe {
+        asm!("mov {r7}, r7", "mov r7, {call}", "svc #0", "mov r7, {r7}", r7 = out(reg) _, call = in(reg) CACHEFLUSH,
+             inout("r0") address => _, in("r1") address + 4, in("r2") 0, options(nostack));
+    }
+}
+
+/// Stack pointer of what a signal has interrupted.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got.
+pub unsafe fn sp_of(context: *mut libc::c_void) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.arm_sp as usize }
+}
+
+/// The signal handler will return to `pc`.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got, and `pc` is where it may go on.
+pub unsafe fn resume_at(context: *mut libc::c_void, pc: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.arm_pc = pc as libc::c_ulong };
 }
