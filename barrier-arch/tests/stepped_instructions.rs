@@ -136,7 +136,7 @@ fn a_return_is_foreseen_at_each_instruction_of_the_trampoline() {
         });
         drop(stepping);
         assert_eq!(seen.wrong, Vec::<String>::new(), "of {} steps", seen.steps);
-        assert!(hit >= 2 && seen.seen.len() >= 15 && seen.steps >= 15 * hit, "{hit}, {}", seen.steps);
+        assert!(hit >= 2 && seen.seen.len() >= 14 && seen.steps >= 14 * hit, "{hit}, {}", seen.steps);
     }
 }
 
@@ -156,6 +156,8 @@ fn an_exceptions_way_is_foreseen_in_the_landing_pad() {
         });
         drop(stepping);
         assert_eq!(seen.wrong, Vec::<String>::new(), "of {} steps", seen.steps);
-        assert!(hit >= 2 && seen.steps >= 3 * hit, "{hit}, {}", seen.steps);
+        // By Arm's ABI no instruction is executed on the way.
+        let least = if cfg!(target_arch = "arm") { 0 } else { 3 };
+        assert!(hit >= 2 && seen.steps >= least * hit, "{hit}, {}", seen.steps);
     }
 }

@@ -286,7 +286,7 @@ pub fn interrupted_return(
     _read: impl Fn(usize) -> Option<usize>,
 ) -> Option<(usize, usize)> {
     let bars = bars.filter(|_| is_trampoline(pc))?;
-    let sp = sp + SLOT_BYTES * words_pushed(pc - stub_table());
+    let sp = sp.wrapping_add(SLOT_BYTES * words_pushed(pc - stub_table()));
     let record = bars.get(bars.last_popped(sp)?)?;
     Some((record.return_pc(), sp))
 }
