@@ -142,7 +142,8 @@ impl<'a> Ledger<'a> {
         let alive = |index: usize| {
             let record = bars.get(index)?;
             let slot = record.saved_lr_ptr;
-            let holds = slot >= self.start_sp && memory.read_word(slot) == Some(bars.stub(index).pc());
+            let popped = arch::is_popped(slot, self.start_sp);
+            let holds = !popped && memory.read_word(slot) == Some(bars.stub(index).pc());
             holds.then_some((index, record))
         };
         self.leftover = self.leftover.or_else(|| (self.next..to).find_map(alive));

@@ -37,7 +37,8 @@ pub(crate) fn complete(
     memory: &impl ReadWord,
 ) -> Result<Registers, Missed> {
     let Registers { pc, sp, fp } = registers;
-    let slot = sp.wrapping_sub(SLOT_BYTES);
+    // The slot that the return has popped, where the stack pointer says it.
+    let slot = sp.wrapping_sub(arch::sp_after(0));
     let missed = Missed { slot, stub: pc };
     if slot >= usize::MAX - 2 * SLOT_BYTES {
         return Err(missed); // no stack ends there; keeps the arithmetic below from wrapping

@@ -3,7 +3,7 @@
 mod common;
 
 use barrier_arch::{Key, SizeClass, Spacing, Stub, patch};
-use common::{SPACINGS, SimStack, WORD, diagnose};
+use common::{SPACINGS, SimStack, diagnose};
 use unwind_walk::{End, Fault, FramePointers, Missed, StepError, Walk, WalkError};
 
 /// Twenty frames, a barrier at every other one.
@@ -98,7 +98,7 @@ fn a_list_of_another_stack_or_none_does_not_help() {
 
 /// Code without a frame record of its own: the chain leaves out the caller of frame `index`.
 fn leave_out(stack: &SimStack, index: usize) {
-    stack.write(stack.frames[index].fp, stack.frames[index + 2].fp);
+    stack.write(stack.chain(index + 1).0, stack.chain(index + 2).1);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn records_below_the_start_are_no_leftover() {
 fn a_walk_that_ends_early_is_short() {
     for spacing in SPACINGS {
         let stack = stack(spacing);
-        stack.write(stack.frames[6].fp, 0);
+        stack.write(stack.chain(7).0, 0);
         let error = stack.strict().unwrap_err();
         assert_eq!((error.fault, error.frame), (Fault::EndedShort { outermost_sp: stack.outermost_sp }, 7));
         check_text(&error, &stack.bars, "ended short of the outermost frame");
@@ -193,9 +193,10 @@ fn a_walk_that_ends_early_is_short() {
 fn a_broken_frame_is_named_with_the_list() {
     for spacing in SPACINGS {
         let stack = stack(spacing);
-        stack.write(stack.frames[6].fp, stack.frames[3].fp);
+        let wrong = stack.chain(3).1;
+        stack.write(stack.chain(7).0, wrong);
         let error = stack.strict().unwrap_err();
-        let down = StepError::NotAbove { sp: stack.frames[7].sp, cfa: stack.frames[3].fp + 2 * WORD };
+        let down = StepError::NotAbove { sp: stack.frames[7].sp, cfa: SimStack::cfa_by(wrong) };
         assert_eq!((error.fault, error.frame), (Fault::Step(down), 7));
         check_text(&error, &stack.bars, "leads down");
     }
@@ -207,7 +208,7 @@ fn stopping_before_the_fault_is_no_error() {
         let live = stack.live();
         let walk = Walk::new(&FramePointers, &live).barriers(&stack.bars);
         leave_out(&stack, 2);
-        stack.write(stack.frames[10].fp, 1);
+        stack.write(stack.chain(11).0, 1);
         let strict = |max, stop| {
             walk.max(max).strict(stack.outermost_sp, stack.registers(), |frame| {
                 if frame.index == stop {

@@ -5,8 +5,9 @@ mod common;
 use core::cell::Cell;
 use core::ops::ControlFlow;
 
+use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::{SizeClass, Spacing};
-use common::{SPACINGS, SimStack, WORD, diagnose};
+use common::{SPACINGS, SimStack, WORD, diagnose, is_back_chain};
 use proptest::prelude::*;
 use unwind_walk::{End, Fault, FramePointers, ReadWord, Registers, StackCopy, Step, StepError, Unwind, Walk};
 
@@ -32,13 +33,32 @@ fn breaks(stack: &SimStack, memory: &impl ReadWord, index: usize, expected: Step
     assert!(error.to_string().contains(&expected.to_string()));
 }
 
+/// The first word that a step reads where it was led to `record`.
+fn first_read(record: usize) -> usize {
+    match description::host().unwrap().frame_record {
+        FrameRecord::AtFramePointer(_) => record,
+        FrameRecord::BelowFramePointer(bytes) => record - bytes,
+        FrameRecord::AtStackPointer { return_address } => record + return_address,
+    }
+}
+
+/// Ends of memory at which frame `index` can be reached and not left, and the word that is then missing: of its record the first,
+/// or only the second; with a back chain the return slot, since the frame's own chain lies below its callee's slot.
+fn edges(stack: &SimStack, index: usize) -> [(usize, usize); 2] {
+    let (record, slot) = (first_read(stack.frames[index].fp), stack.frames[index].slot.unwrap());
+    if is_back_chain() {
+        return [(slot, slot), (stack.frames[index - 1].slot.unwrap() + WORD, slot)];
+    }
+    [(record, record), (record + WORD, record + WORD)]
+}
+
 #[test]
 fn wrong_frame_pointers_have_names() {
     for spacing in SPACINGS {
         for index in 1..18 {
             let stack = stack(spacing);
             let spoil = |fp: usize, expected: StepError| {
-                stack.write(stack.frames[index - 1].fp, fp);
+                stack.write(stack.chain(index).0, fp);
                 breaks(&stack, &stack.live(), index, expected);
             };
             let sp = stack.frames[index].sp;
@@ -46,13 +66,13 @@ fn wrong_frame_pointers_have_names() {
             spoil(usize::MAX, StepError::Misaligned(usize::MAX));
             // Outside of the stack: above it, at the very end of the address space, below it.
             let (above, end, below) = (stack.bars.top() + 64, usize::MAX - 15, stack.lo() - 64);
-            spoil(above, StepError::Unreadable(above));
-            spoil(end, StepError::NotAbove { sp, cfa: end.wrapping_add(2 * WORD) });
-            spoil(below, StepError::NotAbove { sp, cfa: below + 2 * WORD });
+            spoil(above, StepError::Unreadable(first_read(above)));
+            spoil(end, StepError::NotAbove { sp, cfa: SimStack::cfa_by(end) });
+            spoil(below, StepError::NotAbove { sp, cfa: SimStack::cfa_by(below) });
             // Loops: to the frame's own callee, and to the youngest frame.
             for to in [index - 1, 0] {
                 let fp = stack.frames[to].fp;
-                spoil(fp, StepError::NotAbove { sp, cfa: fp + 2 * WORD });
+                spoil(fp, StepError::NotAbove { sp, cfa: SimStack::cfa_by(fp) });
             }
         }
     }
@@ -64,9 +84,7 @@ fn a_truncated_copy_ends_at_its_edge() {
         let stack = stack(spacing);
         let words = stack.copy();
         for index in 1..20 {
-            let fp = stack.frames[index].fp;
-            // The record's first word is missing, then only its second.
-            for (end, unreadable) in [(fp, fp), (fp + WORD, fp + WORD)] {
+            for (end, unreadable) in edges(&stack, index) {
                 let copy = StackCopy::new(stack.lo(), &words[..(end - stack.lo()) / WORD]);
                 breaks(&stack, &copy, index, StepError::Unreadable(unreadable));
             }

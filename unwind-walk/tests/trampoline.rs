@@ -7,7 +7,7 @@ use core::ops::ControlFlow;
 
 use barrier_arch::reference;
 use barrier_arch::{Key, SizeClass, Spacing, Stub, arch, patch};
-use common::{SPACINGS, SimStack, WORD, collect, diagnose};
+use common::{SPACINGS, SimStack, collect, diagnose};
 use proptest::prelude::*;
 use unwind_walk::{End, Fault, FramePointers, LiveStack, Missed, Registers, Walk, Walked};
 
@@ -29,6 +29,11 @@ fn tail() -> usize {
     (arch::stub_table()..).find(|&pc| Stub::at(pc).is_none() && arch::is_trampoline(pc)).unwrap()
 }
 
+/// The slot of a frame that has returned and left the stack pointer at `sp`, if it ends where its slot does.
+fn slot_before(sp: usize) -> usize {
+    sp.wrapping_sub(arch::sp_after(0))
+}
+
 /// A stack whose youngest frame has just returned through a barrier: frame 0 of `frames` is the caller.
 ///
 /// With barriers off nobody gets there, but a wrong pc does (Go's #19260): registers are believed to lie in the trampoline, over a stack
@@ -40,15 +45,16 @@ fn interrupted(spacing: Spacing, state: State) -> (SimStack, Registers) {
     let returned = stack.frames.remove(0);
     let slot = returned.slot.unwrap();
     let stub = Stub::at(stack.read(slot)).unwrap_or(Stub::new(stack.bars.class(), Key::Search));
+    let sp = arch::sp_after(slot);
     match state {
         State::Healed if installed > 0 => {
-            assert_eq!(reference::hit(stub, slot + WORD, &mut stack), Ok(stack.frames[0].pc));
+            assert_eq!(reference::hit(stub, sp, &mut stack), Ok(stack.frames[0].pc));
         }
         State::Healed => {}
         State::Stub | State::Tail => stack.write(slot, stub.pc()),
     }
     let pc = if state == State::Stub { stub.pc() } else { tail() };
-    let registers = Registers { pc, sp: slot + WORD, fp: stack.frames[0].fp };
+    let registers = Registers { pc, sp, fp: stack.frames[0].fp };
     (stack, registers)
 }
 
@@ -91,13 +97,14 @@ fn without_a_list_only_the_healed_slot_tells() {
     for (stack, registers, state) in each_state_in(&SPACINGS) {
         let live = stack.live();
         let (frames, walked) = diagnose(&Walk::new(&FramePointers, &live), registers);
-        if state == State::Healed {
+        // Not every machine heals.
+        if state == State::Healed && Stub::at(stack.read(slot_before(registers.sp))).is_none() {
             assert_eq!(frames[0].pc, stack.frames[0].pc);
             let barriers = !stack.bars.is_empty();
             assert_eq!(matches!(walked.end, End::Lost(_)), barriers, "at the next barrier");
             assert!(barriers || walked == Walked { frames: stack.frames.len(), end: End::Outermost });
         } else {
-            let missed = Missed { slot: registers.sp - WORD, stub: registers.pc };
+            let missed = Missed { slot: slot_before(registers.sp), stub: registers.pc };
             assert_eq!(walked, Walked { frames: 1, end: End::Lost(missed) });
             assert_eq!((frames[0].pc, frames[0].caller), (registers.pc, None));
         }
@@ -117,7 +124,7 @@ fn without_a_record_it_is_missed() {
         let walked = walk.diagnose(registers, |_| ControlFlow::Continue(()));
         let error = walk.strict(stack.outermost_sp, registers, |_| ControlFlow::Continue(())).unwrap_err();
         // A healed slot is as good as a record; the barrier above it is then the one that is missed.
-        let expected = if state == State::Healed { 0 } else { registers.sp - WORD };
+        let expected = if state == State::Healed { 0 } else { slot_before(registers.sp) };
         let Fault::Missed(missed) = error.fault else { panic!("{error}") };
         assert_eq!(walked.end, End::Lost(missed));
         assert!(missed.slot == expected || state == State::Healed);
@@ -137,13 +144,15 @@ fn skip_and_max_count_the_caller_as_frame_zero() {
 }
 
 /// An exception crosses the barrier: on the landing pad the popped slot holds whatever the unwinder wrote there, and only
-/// the record, found by slot, still knows. One instruction later the slot is pushed, healed.
+/// the record, found by slot, still knows. One instruction later the slot is pushed, healed. (On other machines the record says it
+/// everywhere.)
+#[cfg(target_arch = "x86_64")]
 #[test]
 fn on_the_landing_pad_the_record_tells() {
     const JUNK: usize = 0x1234;
     for spacing in SPACINGS[1..].iter().copied() {
         let (stack, registers) = interrupted(spacing, State::Healed);
-        let (sp, slot) = (registers.sp, registers.sp - WORD);
+        let (sp, slot) = (registers.sp, slot_before(registers.sp));
         let truth = (stack.frames[0].pc, sp);
         // The one place whose answer does not come from the stack.
         let from_record =

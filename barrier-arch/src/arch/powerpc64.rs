@@ -323,10 +323,10 @@ pub fn interrupted_return(
         return Some((read(sp.checked_add(RETURN_ADDRESS)?)?, sp));
     }
     let slot = sp.checked_add(RETURN_ADDRESS)?;
-    match bars {
-        Some(bars) => bars.find(slot).map(|(_, record)| (record.return_pc(), sp)),
-        None => read(slot).filter(|&word| !is_trampoline(word)).map(|word| (word, sp)),
-    }
+    let recorded = bars.and_then(|bars| bars.find(slot)).map(|(_, record)| record.return_pc());
+    // Without a record only a healed slot can say it.
+    let return_pc = recorded.or_else(|| read(slot).filter(|&word| !is_trampoline(word)))?;
+    Some((return_pc, sp))
 }
 
 /// Return addresses carry no authentication code.

@@ -260,11 +260,10 @@ pub fn interrupted_return(
     read: impl Fn(usize) -> Option<usize>,
 ) -> Option<(usize, usize)> {
     let slot = sp.checked_add(RETURN_ADDRESS).filter(|_| is_trampoline(pc))?;
-    match bars {
-        Some(bars) => bars.find(slot).map(|(_, record)| (record.return_pc(), sp)),
-        // Only a healed slot can say it.
-        None => read(slot).filter(|&word| !is_trampoline(word)).map(|word| (word, sp)),
-    }
+    let recorded = bars.and_then(|bars| bars.find(slot)).map(|(_, record)| record.return_pc());
+    // Without a record only a healed slot can say it.
+    let return_pc = recorded.or_else(|| read(slot).filter(|&word| !is_trampoline(word)))?;
+    Some((return_pc, sp))
 }
 
 /// Return addresses carry no authentication code.

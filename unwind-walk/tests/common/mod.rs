@@ -128,6 +128,25 @@ impl SimStack {
         (self.lo()..self.bars.top()).step_by(WORD).map(|address| self.read(address)).collect()
     }
 
+    /// Address of the word that says where the caller of frame `index` is, and what it holds.
+    pub(crate) fn chain(&self, index: usize) -> (usize, usize) {
+        match description::host().unwrap().frame_record {
+            FrameRecord::AtFramePointer(_) => (self.frames[index - 1].fp, self.frames[index].fp),
+            FrameRecord::BelowFramePointer(bytes) => {
+                (self.frames[index - 1].fp - bytes, self.frames[index].fp)
+            }
+            FrameRecord::AtStackPointer { .. } => (self.frames[index].sp, self.frames[index + 1].sp),
+        }
+    }
+
+    /// The canonical frame address that such a word leads to.
+    pub(crate) fn cfa_by(word: usize) -> usize {
+        match description::host().unwrap().frame_record {
+            FrameRecord::AtFramePointer(bytes) => word.wrapping_add(bytes),
+            _ => word,
+        }
+    }
+
     pub(crate) fn registers(&self) -> Registers {
         let &Truth { pc, sp, fp, .. } = self.frames.first().unwrap();
         Registers { pc, sp, fp }
