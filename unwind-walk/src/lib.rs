@@ -79,6 +79,12 @@
 //! ends as [`End::Broken`], or even as [`End::Lost`] if it runs into a copy of a barrier's address. Neither says anything
 //! of the stack; a walk from the next frame record above the stack pointer does.
 //!
+//! # Features
+//!
+//! * `cfi`: `cfi::UnwindTables`, a stepper for code without frame pointers, by the unwind tables of the process and of generated code. x86-64
+//!   Linux; needs `alloc` and the C library.
+//! * `framehop`: `ByFramehop`, a stepper that asks a framehop unwinder. x86-64.
+//!
 //! # Without the other crates
 //!
 //! Only `barrier-arch` is needed, and of it only the types of a barrier list, if there are no barriers. Stacks
