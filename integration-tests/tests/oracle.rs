@@ -66,7 +66,7 @@ impl Language for Vouched {
 }
 
 /// Keeps an address from a conservative scan.
-const HIDDEN: usize = 0x5a5a_5a5a_5a5a_5a5a;
+const HIDDEN: usize = 0x5a5a_5a5a_5a5a_5a5a_u64 as usize;
 
 #[derive(Clone, Copy, Debug)]
 struct Job {

@@ -2,10 +2,11 @@
 
 mod common;
 
+use barrier_arch::SizeClass;
 use common::{address_space, assert_done, in_child};
 use stack_alloc::{Config, StackError, StackPool};
 
-fn limit_address_space(bytes: u64) {
+fn limit_address_space(bytes: libc::rlim_t) {
     // SAFETY: zero is a valid rlimit.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
     // SAFETY: plain system calls on a live struct.
@@ -21,9 +22,9 @@ fn mmap_refused() {
     let child = in_child("mmap_refused", || {
         let pool = StackPool::default();
         let mut cache = pool.cache();
-        limit_address_space(address_space() as u64 + (64 << 20));
+        limit_address_space(address_space() as libc::rlim_t + (64 << 20));
         let before = pool.stats();
-        for size in [1 << 30, 1 << 40] {
+        for size in [1 << 30, SizeClass::MAX.bytes()] {
             for refusal in [pool.alloc(size), cache.alloc(size)] {
                 let error = refusal.expect_err("over the limit");
                 assert!(matches!(error, StackError::Map { bytes, .. } if bytes == size), "{error}");
@@ -38,7 +39,7 @@ fn mmap_refused() {
             // SAFETY: nothing runs on it.
             unsafe { pool.free(stack, stkbars) };
         }
-        limit_address_space(u64::MAX);
+        limit_address_space(libc::RLIM_INFINITY);
         let (stack, stkbars) = pool.alloc(1 << 30).expect("the limit is gone");
         common::tag(&stack, &stkbars);
         assert_eq!(pool.stats().in_use_bytes(), 1 << 30);
@@ -54,7 +55,7 @@ fn what_is_cached_is_given_back_before_mmap_is_refused() {
         // SAFETY: nothing runs on it.
         unsafe { pool.free(stack, stkbars) };
         // 256 MiB take 512 MiB for a moment: more than is left, unless the cached stack goes.
-        limit_address_space(address_space() as u64 + (64 << 20));
+        limit_address_space(address_space() as libc::rlim_t + (64 << 20));
         let (stack, stkbars) = pool.alloc(256 << 20).expect("the cached stack was given back");
         assert_eq!(pool.stats().cached(), 0);
         common::tag(&stack, &stkbars);

@@ -13,9 +13,11 @@
 //!                                                                             └────────────────┘
 //! ```
 
+// A frame record's words are as wide as a return slot: on x32 wider than a pointer.
+use barrier_arch::arch::SLOT_BYTES as WORD;
 use barrier_arch::description::{self, Architecture, FrameRecord};
 
-use crate::memory::{ReadWord, WORD};
+use crate::memory::ReadWord;
 use crate::step::{Registers, Step, StepError, Unwind};
 
 /// Follows the chain that this machine's ABI has: frame pointers, as x86-64's `push rbp; mov rbp, rsp` leaves them, or

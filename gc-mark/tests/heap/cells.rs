@@ -81,7 +81,7 @@ impl Ref {
 
 /// Odd, so that it is no reference.
 fn filler(id: usize, i: usize) -> usize {
-    id.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(i) | 1
+    id.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize).wrapping_add(i) | 1
 }
 
 pub(crate) fn heap_of(limit_bytes: usize) -> CellHeap {

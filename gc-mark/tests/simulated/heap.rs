@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use gc_mark::{Heap, Object};
 
 pub const FIELDS: usize = 4;
-const BASE: usize = 0x5000_0000_0000;
+const BASE: usize = 0x50 << (usize::BITS - 24);
 const SIZE: usize = 64;
 
 const FREE: u8 = 0;
