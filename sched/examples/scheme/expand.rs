@@ -19,7 +19,7 @@ use super::alias::{Aliases, Home};
 use super::core::{Expr, ExprKind, Program, Span, Var};
 use super::keyword::Keyword;
 use super::reader;
-use super::scope::{Globals, Locals};
+use super::scope::{Globals, Locals, original};
 use super::syntax::{MAX_NESTING, Syntax};
 use super::syntax_error::{Checked, Fault, SyntaxError};
 use super::top_level;
@@ -41,17 +41,46 @@ pub fn expand(
     program(file_name, source, known_globals).map_err(|error| *error)
 }
 
-/// Which globals are redefined is known only after expansion; if any are, it is done again.
+/// Expands a text that is added to a program that runs. It may mention globals that nobody has defined yet, and `redefined` are
+/// the known ones of which earlier texts have made a variable of their own; those of this text are added.
+///
+/// # Errors
+///
+/// As [`expand`].
+pub fn expand_more(
+    file: &str,
+    data: &[Syntax],
+    known: &HashSet<String>,
+    redefined: &mut HashSet<Rc<str>>,
+) -> Result<Program, SyntaxError> {
+    let (expander, forms) = expanded(file, data, known, redefined).map_err(|error| *error)?;
+    let program = expander.program(forms, redefined);
+    redefined.extend(program.assigned_globals.iter().filter_map(|name| original(name)).map(Rc::from));
+    Ok(program)
+}
+
 fn program(file: &str, source: &str, known: &HashSet<String>) -> Checked<Program> {
     let data = top_level::prepare(file, reader::read(file, source)?)?;
-    let mut expander = Expander::new(file, Globals::default());
-    let mut forms = expander.top_level(&data)?;
-    let redefined = expander.globals.assigned_of(known);
-    if !redefined.is_empty() {
-        expander = Expander::new(file, Globals::redefining(redefined));
-        forms = expander.top_level(&data)?;
-    }
+    let (expander, forms) = expanded(file, &data, known, &HashSet::new())?;
     expander.finish(forms, known)
+}
+
+/// Which globals are redefined is known only after expansion; if any are, it is done again.
+fn expanded<'a>(
+    file: &'a str,
+    data: &[Syntax],
+    known: &HashSet<String>,
+    former: &HashSet<Rc<str>>,
+) -> Checked<(Expander<'a>, Vec<Expr>)> {
+    let mut expander = Expander::new(file, Globals::redefining(former.clone()));
+    let mut forms = expander.top_level(data)?;
+    let mut redefined = expander.globals.assigned_of(known);
+    if !redefined.is_subset(former) {
+        redefined.extend(former.iter().cloned());
+        expander = Expander::new(file, Globals::redefining(redefined));
+        forms = expander.top_level(data)?;
+    }
+    Ok((expander, forms))
 }
 
 /// The state of one expansion.
@@ -90,16 +119,21 @@ impl<'a> Expander<'a> {
         if let Some((name, span)) = self.globals.first_unbound(known) {
             return Err(self.fault(Fault::Unbound(name), span));
         }
-        let initial = self.globals.redefinitions().into_iter().map(|(original, own, span)| {
+        Ok(self.program(forms, &HashSet::new()))
+    }
+
+    /// The program; variables of its own in place of known ones, but for the `former`, get their values first.
+    fn program(self, forms: Vec<Expr>, former: &HashSet<Rc<str>>) -> Program {
+        let initial = self.globals.redefinitions(former).into_iter().map(|(original, own, span)| {
             let value = Box::new(ExprKind::Global(original).at(span));
             ExprKind::DefineGlobal(own, value).at(span)
         });
-        Ok(Program {
+        Program {
             file: self.file.into(),
             forms: initial.chain(forms).collect(),
             assigned_globals: self.globals.assigned(),
             vars: self.locals.vars,
-        })
+        }
     }
 
     fn top_level(&mut self, data: &[Syntax]) -> Checked<Vec<Expr>> {

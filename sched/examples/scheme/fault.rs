@@ -103,6 +103,9 @@ pub enum Fault {
         /// What the system says, and of which file.
         what: String,
     },
+    /// A text that is no program.
+    #[error("{0}")]
+    Refused(String),
     /// A text that is no datum.
     #[error("read: {0}")]
     Read(String),
@@ -142,7 +145,7 @@ impl Fault {
     pub fn sort(&self) -> Sort {
         match self {
             Fault::File { .. } => Sort::File,
-            Fault::Read(_) => Sort::Read,
+            Fault::Read(_) | Fault::Refused(_) => Sort::Read,
             _ => Sort::Runtime,
         }
     }
@@ -186,6 +189,11 @@ impl std::fmt::Display for TraceLine {
 }
 
 impl Failure {
+    /// Something that has happened before anything ran.
+    pub fn without_place(fault: Fault) -> Failure {
+        Failure { fault, place: None, trace: Vec::new(), omitted: 0, outermost: Vec::new() }
+    }
+
     /// Where, and what: a line, if the message is one.
     pub fn headline(&self) -> String {
         let place = self.place.as_ref();

@@ -13,6 +13,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use gc_mark::{FrameMap, FrameRoots};
 
@@ -43,12 +44,13 @@ struct Site {
     span: Span,
 }
 
-/// The table. Immutable while the program runs.
+/// The table. What is in it never changes; code that is compiled while the program runs gets a table behind it.
 #[derive(Clone, Debug, Default)]
 pub struct FrameTable {
     functions: Vec<FunctionRecord>,
     sites: Vec<Site>,
     slots: Vec<u32>,
+    next: OnceLock<Box<FrameTable>>,
 }
 
 impl FrameTable {
@@ -70,31 +72,53 @@ impl FrameTable {
         self.sites.sort_by_key(|s| s.return_pc);
     }
 
+    /// Puts a sealed table behind all others. Neither locks nor waits: look-ups may go on meanwhile. Only one caller at
+    /// a time.
+    pub fn extend(&self, more: FrameTable) {
+        let last = self.chain().last().unwrap_or(self);
+        last.next.get_or_init(|| Box::new(more));
+    }
+
+    /// This table and those behind it.
+    fn chain(&self) -> impl Iterator<Item = &FrameTable> {
+        std::iter::successors(Some(self), |table| table.next.get().map(|next| &**next))
+    }
+
     /// The function that `pc` lies in.
     pub fn function_at(&self, pc: usize) -> Option<&FunctionRecord> {
-        let after = self.functions.partition_point(|f| f.code.start <= pc);
-        self.functions[..after].last().filter(|f| f.code.contains(&pc))
+        self.chain().find_map(|table| {
+            let after = table.functions.partition_point(|f| f.code.start <= pc);
+            table.functions[..after].last().filter(|f| f.code.contains(&pc))
+        })
     }
 
     /// The place of the call that returns to `return_pc`.
     pub fn span_at(&self, return_pc: usize) -> Option<Span> {
-        self.site_at(return_pc).map(|site| site.span)
+        self.site_at(return_pc).map(|(site, _)| site.span)
     }
 
     /// How many calls there are.
     pub fn sites(&self) -> usize {
-        self.sites.len()
+        self.chain().map(|table| table.sites.len()).sum()
     }
 
     /// Place and number of roots of each call in the functions called `name`.
     pub fn sites_of(&self, name: &str) -> Vec<(Span, usize)> {
         let named = |site: &&Site| self.function_at(site.return_pc - 1).is_some_and(|f| &*f.name == name);
-        self.sites.iter().filter(named).map(|site| (site.span, site.slots.len())).collect()
+        self.chain()
+            .flat_map(|table| &table.sites)
+            .filter(named)
+            .map(|site| (site.span, site.slots.len()))
+            .collect()
     }
 
-    fn site_at(&self, return_pc: usize) -> Option<&Site> {
-        let index = self.sites.binary_search_by_key(&return_pc, |s| s.return_pc).ok()?;
-        Some(&self.sites[index])
+    /// The site, and its slots.
+    fn site_at(&self, return_pc: usize) -> Option<(&Site, &[u32])> {
+        self.chain().find_map(|table| {
+            let index = table.sites.binary_search_by_key(&return_pc, |s| s.return_pc).ok()?;
+            let site = &table.sites[index];
+            Some((site, &table.slots[site.slots.start as usize..site.slots.end as usize]))
+        })
     }
 }
 
@@ -103,10 +127,7 @@ impl FrameMap for FrameTable {
         // A return address may lie just behind its function's last instruction: look at the call.
         let managed = |pc: usize| self.function_at(pc).is_some_and(|f| f.is_managed);
         match self.site_at(return_pc) {
-            Some(site) if managed(return_pc - 1) => FrameRoots::Precise {
-                slots: &self.slots[site.slots.start as usize..site.slots.end as usize],
-                vouched: true,
-            },
+            Some((_, slots)) if managed(return_pc - 1) => FrameRoots::Precise { slots, vouched: true },
             _ => FrameRoots::Conservative { vouched: false },
         }
     }
@@ -195,6 +216,24 @@ mod tests {
         assert_eq!(slots(&table, 0x200a), Some(vec![]));
         assert_eq!(slots(&table, 0x2040), Some(vec![0, 8]), "a call that is the last instruction");
         assert_eq!(table.span_at(0x2040), Some(Span { line: 7, column: 3 }));
+    }
+
+    #[test]
+    fn code_that_comes_later_is_found_as_well() {
+        let table = table();
+        for start in [0x5000, 0x4000] {
+            let mut more = FrameTable::default();
+            let call = Span { line: start as u32, column: 1 };
+            pending("late", true, vec![(8, vec![4, 12], call)]).settle(start, &mut more);
+            more.seal();
+            table.extend(more);
+        }
+        assert_eq!(slots(&table, 0x1005), Some(vec![16]));
+        for start in [0x4000, 0x5000] {
+            assert_eq!(slots(&table, start + 8), Some(vec![4, 12]));
+            assert_eq!(table.span_at(start + 8).map(|span| span.line), Some(start as u32));
+        }
+        assert_eq!((table.sites(), slots(&table, 0x4009)), (6, None));
     }
 
     #[test]

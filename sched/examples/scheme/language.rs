@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cranelift_jit::JITModule;
 use gc_mark::Phases;
 use sched::{Language, Visit};
 use unwind_walk::FramePointers;
 
-use super::codegen::{Image, UnwindTable};
+use super::codegen::{Image, Roots, UnwindTable};
 use super::frame_table::FrameTable;
 use super::globals::Globals;
+use super::incremental::Incremental;
 use super::machine::{Heap, Worker};
 use super::ports::channel::Channels;
 use super::runtime::state::TaskState;
@@ -23,7 +23,7 @@ pub type Sink = Box<dyn Write + Send>;
 /// A compiled program and what it lives on.
 pub struct Scheme {
     /// Objects.
-    pub heap: Heap,
+    pub heap: Arc<Heap>,
     /// Its limit, in bytes, for messages.
     pub heap_limit: usize,
     /// Collect at every allocation?
@@ -31,16 +31,16 @@ pub struct Scheme {
     /// Compiled code, shared with the heap's object model.
     pub frames: Arc<FrameTable>,
     /// Global variables.
-    pub globals: Globals,
+    pub globals: Arc<Globals>,
     /// Interned symbols.
-    pub symbols: Symbols,
+    pub symbols: Arc<Symbols>,
     /// Code that runs all top-level forms.
     pub program: usize,
     /// Code that raises the task's pending fault.
     pub signal: usize,
     /// What is raised when there is no memory to describe it.
     pub out_of_memory: Value,
-    constants: Vec<Value>,
+    constants: Arc<Roots>,
     /// Name and arguments of the program.
     pub command_line: Vec<String>,
     /// What ports stand for.
@@ -48,9 +48,9 @@ pub struct Scheme {
     /// The ports of the standard streams.
     pub standard_ports: [Value; 3],
     phases: Arc<Phases>,
-    code: Mutex<Option<JITModule>>,
     /// Dropped after the code, by which time nobody runs it.
     unwind: UnwindTable,
+    compiler: Mutex<Option<Incremental>>,
 }
 
 impl Scheme {
@@ -61,6 +61,7 @@ impl Scheme {
         gc_stress: bool,
         output: Sink,
         phases: Arc<Phases>,
+        compiler: Incremental,
     ) -> Scheme {
         Scheme {
             heap: image.heap,
@@ -77,8 +78,21 @@ impl Scheme {
             channels: Channels::new(Box::new(std::io::stdin()), output),
             standard_ports: image.standard_ports,
             phases,
-            code: Mutex::new(Some(image.module)),
             unwind: image.unwind,
+            compiler: Mutex::new(Some(compiler)),
+        }
+    }
+
+    /// Compiles a text while the program runs, for a task that waits. Returns a procedure that runs it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as a message.
+    pub fn compile(&self, file: &str, text: &str) -> Result<Value, String> {
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *compiler {
+            Some(compiler) => compiler.compile(file, text),
+            None => Err("the program has ended".into()),
         }
     }
 
@@ -96,9 +110,9 @@ impl Scheme {
 impl Drop for Scheme {
     fn drop(&mut self) {
         self.channels.flush_all();
-        if let Some(module) = self.code.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(compiler) = self.compiler.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // SAFETY: the language goes last, after every task: nobody runs this code any more.
-            unsafe { module.free_memory() };
+            unsafe { compiler.free() };
         }
     }
 }
@@ -134,7 +148,7 @@ impl Language for Scheme {
         self.globals.visit(visit);
         self.symbols.visit(visit);
         visit(self.out_of_memory.0 as usize);
-        self.constants.iter().for_each(|constant| visit(constant.0 as usize));
+        self.constants.visit(visit);
     }
 
     fn visit_task_roots(&self, task: &TaskState, visit: &mut Visit<'_>) {

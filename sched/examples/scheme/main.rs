@@ -7,6 +7,7 @@
 #[path = "mod.rs"]
 mod scheme;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use stack_alloc::GuardPages;
 
 use scheme::cli::{Barriers, bytes};
 use scheme::fault::Fault;
+use scheme::prompt;
 use scheme::report::{Source, Times};
 use scheme::runtime::run::run;
 use scheme::stacks::{WithRedZone, roomy_stack_bytes};
@@ -27,7 +29,7 @@ use scheme::{Options, build};
 #[derive(Debug, Parser)]
 #[command(name = "scheme")]
 struct Arguments {
-    /// The program; without it, or for `-`, the standard input
+    /// The program, or `-` for the standard input; without it, that as well, or a prompt if it is a terminal
     file: Option<PathBuf>,
     /// What `(command-line)` gives the program besides its name; options for it stand after `--`
     arguments: Vec<String>,
@@ -49,6 +51,9 @@ struct Arguments {
     /// Collect with the world stopped from end to end
     #[arg(long)]
     stop_the_world: bool,
+    /// Read forms from the terminal, run them and show what they give
+    #[arg(long)]
+    prompt: bool,
     /// Where the time went, on standard error
     #[arg(long)]
     time: bool,
@@ -76,6 +81,8 @@ enum Unsuccessful {
     Start(#[from] sched::StartError),
     #[error("cannot start: {0}")]
     Spawn(#[from] sched::SpawnError),
+    #[error("cannot read the terminal: {0}")]
+    Terminal(#[from] rustyline::error::ReadlineError),
     #[error("a stack of {0} bytes is too large")]
     Stack(usize),
     #[error("{0}")]
@@ -105,6 +112,27 @@ fn main() -> ExitCode {
 }
 
 fn execute(arguments: &Arguments) -> Result<(), Unsuccessful> {
+    let nothing_given = arguments.file.is_none() && std::io::stdin().is_terminal();
+    if arguments.prompt || nothing_given { interact(arguments) } else { execute_program(arguments) }
+}
+
+/// The prompt, after the program if there is one.
+fn interact(arguments: &Arguments) -> Result<(), Unsuccessful> {
+    let (file, text) = arguments.file.as_deref().map_or(Ok(Default::default()), |file| read(Some(file)))?;
+    let source = Source { file: &file, text: &text };
+    let built = build(&file, &text, options(arguments, &file));
+    let runtime = start(arguments, built.map_err(|error| Unsuccessful::Refused(source.refusal(&error)))?)?;
+    if let Err(failure) = runtime.spawn(run)?.join().map_err(Unsuccessful::Crash)? {
+        eprintln!("{}", source.failure(&failure));
+    }
+    runtime.language().channels.flush_all();
+    match prompt::interact(&runtime)? {
+        0 => Ok(()),
+        code => Err(Unsuccessful::Exit(code)),
+    }
+}
+
+fn execute_program(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let begin = Instant::now();
     let (file, text) = read(arguments.file.as_deref())?;
     let source = Source { file: &file, text: &text };

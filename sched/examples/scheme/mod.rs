@@ -38,6 +38,9 @@ pub mod extent;
 pub mod fault;
 pub mod frame_table;
 pub mod globals;
+pub mod incremental;
+#[cfg(test)]
+mod incremental_tests;
 mod keyword;
 pub mod language;
 mod lexer;
@@ -48,6 +51,7 @@ pub mod object;
 pub mod ports;
 mod prelude;
 pub mod primitives;
+pub mod prompt;
 mod quasiquote;
 mod reader;
 pub mod report;

@@ -19,6 +19,7 @@ pub const PARTS: &[Part] = parts![
     "exceptions.scm",
     "continuations.scm",
     "ports.scm",
+    "evaluation.scm",
 ];
 
 /// The names that the parts define at top level: each definition starts a line.

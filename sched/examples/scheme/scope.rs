@@ -97,6 +97,14 @@ impl Locals {
     }
 }
 
+/// The end of the name of a program's own variable.
+const REDEFINED: &str = " (redefined)";
+
+/// The name for which a program's own variable stands, if it is one.
+pub fn original(own: &str) -> Option<&str> {
+    own.strip_suffix(REDEFINED)
+}
+
 /// The globals a program mentions, and where it does so first.
 #[derive(Debug, Default)]
 pub struct Globals {
@@ -142,7 +150,7 @@ impl Globals {
 
     /// The program's own global of that name.
     fn own(&self, name: &Rc<str>) -> Rc<str> {
-        if self.redefined.contains(name) { format!("{name} (redefined)").into() } else { name.clone() }
+        if self.redefined.contains(name) { format!("{name}{REDEFINED}").into() } else { name.clone() }
     }
 
     /// Of the names in `known`, those that the program assigns.
@@ -155,10 +163,10 @@ impl Globals {
         self.assigned.keys().map(|name| self.own(name)).collect()
     }
 
-    /// Original, own variable, and the place of the first assignment, of all redefined globals;
+    /// Original, own variable, and the place of the first assignment, of all redefined globals but the `former`;
     /// in the order of their names.
-    pub fn redefinitions(&self) -> Vec<(Rc<str>, Rc<str>, Span)> {
-        let mut names: Vec<_> = self.redefined.iter().collect();
+    pub fn redefinitions(&self, former: &HashSet<Rc<str>>) -> Vec<(Rc<str>, Rc<str>, Span)> {
+        let mut names: Vec<_> = self.redefined.difference(former).collect();
         names.sort();
         names.into_iter().map(|name| (name.clone(), self.own(name), self.assigned[name])).collect()
     }

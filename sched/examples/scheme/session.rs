@@ -10,6 +10,7 @@ use gc_mark::heap::{HeapConfig, HeapError};
 use super::codegen::{CompileError, Compiler};
 use super::core::Program;
 use super::expand::expand;
+use super::incremental::Incremental;
 use super::language::{Scheme, Sink};
 use super::machine::Heap;
 use super::object::SchemeModel;
@@ -87,7 +88,9 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     let image = compiler.finish(options.heap_limit)?;
     // Nothing has run yet, so nobody has asked for the maps.
     frames.get_or_init(|| Arc::clone(&image.frames));
-    let mut scheme = Scheme::new(image, options.heap_limit, options.gc_stress, options.output, phases);
+    let compiler = Incremental::new(compiler, known);
+    let mut scheme =
+        Scheme::new(image, options.heap_limit, options.gc_stress, options.output, phases, compiler);
     scheme.command_line = options.command_line;
     Ok(scheme)
 }

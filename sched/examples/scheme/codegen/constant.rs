@@ -1,6 +1,7 @@
 //! Constants: objects that are made while the program is compiled and live as long as it does.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use num_bigint::Sign;
 
@@ -14,25 +15,42 @@ use crate::scheme::ports;
 use crate::scheme::symbols::Symbols;
 use crate::scheme::value::Value;
 
-/// Makes constants and keeps them alive. Nothing is collected while it works: no program runs yet.
+/// Makes constants and keeps them alive. Nothing is collected while it works: before the program runs there is nobody who
+/// could, and later the task for which it works comes to no safepoint.
 #[derive(Debug)]
 pub struct Constants {
-    heap: Heap,
+    heap: Arc<Heap>,
     cache: AllocCache,
-    roots: Vec<Value>,
-    symbols: Symbols,
+    roots: Arc<Roots>,
+    symbols: Arc<Symbols>,
+}
+
+/// The constants. The lock is held for a look or an addition, never longer.
+#[derive(Debug, Default)]
+pub struct Roots(Mutex<Vec<Value>>);
+
+impl Roots {
+    fn add(&self, value: Value) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    }
+
+    /// Shows every constant.
+    pub fn visit(&self, visit: &mut dyn FnMut(usize)) {
+        let roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        roots.iter().for_each(|root| visit(root.0 as usize));
+    }
 }
 
 impl Constants {
     /// In a heap that nobody uses yet.
     pub fn new(heap: Heap) -> Constants {
         let cache = heap.cache();
-        Constants { heap, cache, roots: Vec::new(), symbols: Symbols::default() }
+        Constants { heap: Arc::new(heap), cache, roots: Arc::default(), symbols: Arc::default() }
     }
 
-    /// Hands out the heap, the roots and the symbols.
-    pub fn into_parts(self) -> (Heap, Vec<Value>, Symbols) {
-        (self.heap, self.roots, self.symbols)
+    /// The heap, the roots and the symbols, to be shared with the program that runs.
+    pub fn share(&self) -> (Arc<Heap>, Arc<Roots>, Arc<Symbols>) {
+        (Arc::clone(&self.heap), Arc::clone(&self.roots), Arc::clone(&self.symbols))
     }
 
     /// The value of a literal; a root for ever if it is an object.
@@ -153,12 +171,13 @@ impl Constants {
     fn object(&mut self, header: Header, words: &[u64]) -> Result<Value, CompileError> {
         let bytes = bytes_of(words.len());
         let memory = self.heap.alloc(&mut self.cache, bytes).map_err(CompileError::backend)?;
-        // SAFETY: fresh memory of that size, initialised here before anybody sees it.
+        // SAFETY: fresh memory of that size, initialised here before anybody sees it. What it refers to is a constant or a
+        // symbol, and so a root, or fresh itself: no barrier (I3).
         let object = unsafe { ObjectRef::at(memory.as_ptr() as usize) };
         for (i, word) in std::iter::once(&header.0).chain(words).enumerate() {
             object.word(i).store(*word, Ordering::Relaxed);
         }
-        self.roots.push(object.value());
+        self.roots.add(object.value());
         Ok(object.value())
     }
 }

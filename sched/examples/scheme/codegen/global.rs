@@ -41,8 +41,16 @@ impl Compiler {
     pub(super) fn bind(&mut self, name: &Rc<str>) -> Result<(), CompileError> {
         let former = if self.bindings.contains_key(name) { Some(self.binding(name)?) } else { None };
         let value = former.map_or(Ok(Value::UNBOUND), |binding| self.present_value(binding))?;
+        if let (true, Some(kept @ (Binding::Variable(_) | Binding::Bound(_)))) =
+            (self.may_be_redefined, former)
+        {
+            // A variable of an earlier program: its users see the new value.
+            self.bindings.insert(Rc::clone(name), kept);
+            return Ok(());
+        }
         let cell = self.globals.add(name, value);
-        let binding = match (former, self.scope.known_global(name)) {
+        let known = self.scope.known_global(name).filter(|_| self.is_prelude || !self.may_be_redefined);
+        let binding = match (former, known) {
             (Some(_), _) => Binding::Bound(cell),
             (None, Some((lambda, span))) => {
                 let (lambda, span, origin) = (Rc::clone(lambda), *span, self.origin());

@@ -47,6 +47,7 @@ mod tests;
 mod unit;
 mod unwind_info;
 
+pub use constant::Roots;
 pub use error::CompileError;
 pub use helper::REGISTER_ARGUMENTS;
 pub use unit::{Compiler, Image};

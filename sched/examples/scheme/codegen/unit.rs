@@ -10,7 +10,7 @@ use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::JITModule;
 use cranelift_module::{FuncId, Linkage, Module};
 
-use super::constant::Constants;
+use super::constant::{Constants, Roots};
 use super::error::CompileError;
 use super::function::FunctionCompiler;
 use super::global::Binding;
@@ -34,7 +34,7 @@ use crate::scheme::value::Value;
 pub struct Compiler {
     pub(super) module: JITModule,
     pub(super) constants: Constants,
-    pub(super) globals: Globals,
+    pub(super) globals: Arc<Globals>,
     pub(super) bindings: HashMap<Rc<str>, Binding>,
     pub(super) primitives: Vec<(Primitive, FuncId)>,
     pub(super) helpers: HashMap<Helper, FuncId>,
@@ -53,8 +53,14 @@ pub struct Compiler {
     unpatched: Vec<(ObjectRef, FuncId)>,
     pub(super) wrappers: HashMap<usize, ObjectRef>,
     functions: Vec<(FuncId, PendingFunction)>,
+    /// The table of the program that runs.
+    frames: Option<Arc<FrameTable>>,
+    /// May later programs define the same globals once more? Then none is known for ever.
+    pub(super) may_be_redefined: bool,
     thunks: Vec<FuncId>,
     unwind: PendingUnwindInfo,
+    /// Keeps the code of later programs known to unwinders.
+    later_unwind: Vec<UnwindTable>,
     pub(super) signal: FuncId,
 }
 
@@ -92,20 +98,18 @@ impl std::fmt::Debug for Compiler {
 
 /// A compiled program, ready to run.
 pub struct Image {
-    /// Keeps the code mapped.
-    pub module: JITModule,
     /// Keeps the code known to unwinders.
     pub unwind: UnwindTable,
     /// The heap, with the constants in it.
-    pub heap: Heap,
+    pub heap: Arc<Heap>,
     /// The constants.
-    pub constants: Vec<Value>,
+    pub constants: Arc<Roots>,
     /// The symbols.
-    pub symbols: Symbols,
+    pub symbols: Arc<Symbols>,
     /// The ports of the standard streams.
     pub standard_ports: [Value; 3],
     /// Global variables.
-    pub globals: Globals,
+    pub globals: Arc<Globals>,
     /// What is known of the code.
     pub frames: Arc<FrameTable>,
     /// Code that runs all top-level forms, in order.
@@ -142,7 +146,7 @@ impl Compiler {
             module,
             signal,
             constants: Constants::new(heap),
-            globals: Globals::default(),
+            globals: Arc::default(),
             bindings: imported
                 .iter()
                 .enumerate()
@@ -162,8 +166,11 @@ impl Compiler {
             unpatched: Vec::new(),
             wrappers: HashMap::new(),
             functions: Vec::new(),
+            frames: None,
+            may_be_redefined: false,
             thunks: Vec::new(),
             unwind: PendingUnwindInfo::default(),
+            later_unwind: Vec::new(),
         };
         glue::bind_all(&mut compiler)?;
         Ok(compiler)
@@ -341,29 +348,21 @@ impl Compiler {
     /// # Errors
     ///
     /// [`CompileError::Backend`] if the code cannot be made executable.
-    pub fn finish(mut self, heap_limit: usize) -> Result<Image, CompileError> {
-        glue::emit_signal(&mut self)?;
+    pub fn finish(&mut self, heap_limit: usize) -> Result<Image, CompileError> {
+        glue::emit_signal(self)?;
         self.drain()?;
-        let program = glue::emit_program(&mut self)?;
-        self.module.finalize_definitions().map_err(CompileError::backend)?;
-        let address = |id| self.module.get_finalized_function(id) as usize;
-        for (closure, code) in &self.unpatched {
-            closure.word(1).store(address(*code) as u64, std::sync::atomic::Ordering::Relaxed);
-        }
+        let program = glue::emit_program(self)?;
         let mut frames = FrameTable::default();
         base::describe(&mut frames);
-        for (id, function) in std::mem::take(&mut self.functions) {
-            function.settle(address(id), &mut frames);
-        }
-        frames.seal();
-        let unwind = self.unwind.register(self.module.isa(), address)?;
-        let (program, signal) = (address(program), address(self.signal));
+        let unwind = self.link(&mut frames)?;
+        let frames = Arc::new(frames);
+        self.frames = Some(Arc::clone(&frames));
+        let (program, signal) = (self.address(program), self.address(self.signal));
         let out_of_memory = self.constants.condition(&Fault::OutOfMemory { limit: heap_limit })?;
         let standard_ports = self.constants.standard_ports()?;
-        let (heap, constants, symbols) = self.constants.into_parts();
-        let (module, globals, frames) = (self.module, self.globals, Arc::new(frames));
+        let (heap, constants, symbols) = self.constants.share();
+        let globals = Arc::clone(&self.globals);
         Ok(Image {
-            module,
             unwind,
             heap,
             constants,
@@ -375,6 +374,53 @@ impl Compiler {
             signal,
             out_of_memory,
         })
+    }
+
+    /// Makes all code so far executable, and takes it down in `frames`.
+    fn link(&mut self, frames: &mut FrameTable) -> Result<UnwindTable, CompileError> {
+        self.module.finalize_definitions().map_err(CompileError::backend)?;
+        for (closure, code) in std::mem::take(&mut self.unpatched) {
+            closure.word(1).store(self.address(code) as u64, std::sync::atomic::Ordering::Relaxed);
+        }
+        for (id, function) in std::mem::take(&mut self.functions) {
+            function.settle(self.address(id), frames);
+        }
+        frames.seal();
+        self.thunks.clear();
+        std::mem::take(&mut self.unwind).register(self.module.isa(), |id| self.address(id))
+    }
+
+    fn address(&self, id: FuncId) -> usize {
+        self.module.get_finalized_function(id) as usize
+    }
+
+    /// Compiles a program while another one runs. Returns a procedure without arguments that runs it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Compiler::add_program`]. What was compiled of it stays, and is never called.
+    pub fn extend(&mut self, program: &Program) -> Result<Value, CompileError> {
+        self.may_be_redefined = true;
+        let added = self.add_program(program).and_then(|()| glue::emit_program(self));
+        let code = added.inspect_err(|_| self.thunks.clear())?;
+        let closure = self.new_constant_closure(Arity::Exactly(0), code)?;
+        let mut frames = FrameTable::default();
+        let unwind = self.link(&mut frames)?;
+        self.later_unwind.push(unwind);
+        if let Some(all) = &self.frames {
+            all.extend(frames);
+        }
+        Ok(closure.value())
+    }
+
+    /// Gives the memory of the code back.
+    ///
+    /// # Safety
+    ///
+    /// Nobody runs it any more.
+    pub unsafe fn free(self) {
+        // SAFETY: passed on.
+        unsafe { self.module.free_memory() }
     }
 
     /// The top-level forms so far.

@@ -12,6 +12,7 @@ pub mod characters;
 pub mod check;
 pub mod control;
 pub mod equality;
+pub mod evaluate;
 pub mod exact;
 pub mod hashing;
 pub mod inexact;
@@ -164,6 +165,7 @@ pub fn all() -> Vec<Primitive> {
         control::table(),
         system::table(),
         records::table(),
+        evaluate::table(),
     ]
     .concat()
 }

@@ -1,0 +1,2 @@
+(define (run x) (eval x))
+(run '(let ((a)) a))
