@@ -1,2 +1,2 @@
-(define (run x) (eval x))
+(define (run x) (list (eval x)))
 (run '(let ((a)) a))
