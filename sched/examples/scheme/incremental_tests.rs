@@ -37,7 +37,7 @@ fn inputs_see_what_former_ones_defined() {
         ("(define (f x) (* x 3))", ""),
         ("(g 4)", "12"),
         ("(define (early) (late 5))", ""),
-        ("(early)", "input 6:1:17: unbound variable: late"),
+        ("(early)", "input 6:1:18: unbound variable: late"),
         ("(define (late n) (list n n)) (early)", "(5 5)"),
         ("(define n 0) (define (count!) (set! n (+ n 1)) n) (count!)", "1"),
         ("(count!)", "2"),

@@ -39,7 +39,7 @@ fn fraction() -> f64 {
 fn random(machine: &Machine<'_>, name: &'static str, limit: Value) -> Outcome {
     let n = number(name, 1, limit)?;
     match &n {
-        Number::Fix(n) if *n > 0 => Ok(Value::index((u128::from(bits()) * *n as u128 >> 64) as usize)),
+        Number::Fix(n) if *n > 0 => Ok(Value::index(((u128::from(bits()) * *n as u128) >> 64) as usize)),
         Number::Flo(x) if *x > 0.0 => machine.flonum(x * fraction()),
         Number::Big(limit) if !n.is_negative() => {
             // 64 bits more than the limit has, so that the remainder is as good as even.

@@ -119,7 +119,8 @@ fn copy_into(_: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     let (from, range) = super::bytevectors::part(name, all, Kind::String, 2)?;
     let at = check::room(name, all.get(1), to.header().length(), range.len())?;
     // A copy, since both may be one string.
-    overwrite(to, at, &codes_of(from)[range].to_vec());
+    let part = codes_of(from)[range].to_vec();
+    overwrite(to, at, &part);
     Ok(Value::UNSPECIFIED)
 }
 

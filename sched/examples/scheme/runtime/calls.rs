@@ -106,7 +106,7 @@ pub extern "C" fn call_error(task: *const Task, callee: Value, count: usize) -> 
 pub extern "C" fn unbound(task: *const Task, number: usize) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
-    machine.refuse(Fault::Unbound { name: machine.scheme().globals.name(number).into() })
+    machine.refuse(Fault::Unbound { name: machine.scheme().globals.name(number) })
 }
 
 /// A `letrec` variable without a value. `name` is its symbol.
