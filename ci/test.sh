@@ -6,3 +6,4 @@ cd "$(dirname "$0")/.."
 # Tests that crash should say which one they were: the collector's stop with a signal, not with a panic.
 cargo test --workspace --lib --bins --tests --examples
 cargo test --workspace --doc
+cargo run -p sched --example headline -- --scale 1 --repeat 1

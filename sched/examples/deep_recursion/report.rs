@@ -6,6 +6,7 @@ use std::path::Path;
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use plotters::prelude::*;
 
+use crate::scheme::units::{bytes, time};
 use crate::workload::Row;
 
 /// One table, a row per measurement.
@@ -118,22 +119,4 @@ fn mebibytes(row: &Row) -> f64 {
 
 fn milliseconds(row: &Row) -> f64 {
     row.pause_median_ns as f64 / 1e6
-}
-
-/// `1536 KiB`, `256 MiB`.
-fn bytes(n: u64) -> String {
-    match n {
-        0..10240 => format!("{n} B"),
-        10240..1_048_576 => format!("{} KiB", n >> 10),
-        _ => format!("{} MiB", n >> 20),
-    }
-}
-
-/// Nanoseconds in the unit that reads best.
-fn time(ns: u64) -> String {
-    match ns {
-        0..10_000 => format!("{:.1} µs", ns as f64 / 1e3),
-        10_000..1_000_000 => format!("{:.0} µs", ns as f64 / 1e3),
-        _ => format!("{:.1} ms", ns as f64 / 1e6),
-    }
 }

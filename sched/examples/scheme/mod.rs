@@ -66,6 +66,7 @@ mod syntax_rules;
 #[cfg(test)]
 mod tests;
 mod top_level;
+pub mod units;
 #[cfg(test)]
 mod unwind_tests;
 pub mod value;
