@@ -19,9 +19,13 @@ pub struct Value(pub u64);
 /// The number of bits by which an immediate's number is shifted.
 const IMMEDIATE_SHIFT: u32 = 3;
 const IMMEDIATE_TAG: u64 = 0b010;
-const CHARACTER_TAG: u64 = 0b110;
 
 impl Value {
+    /// The low byte of every character.
+    pub const CHARACTER_TAG: u64 = 0b110;
+    /// Bit at which its code starts.
+    pub const CHARACTER_SHIFT: u32 = 8;
+
     /// `#f`, the only false value.
     pub const FALSE: Value = Value::immediate(0);
     /// `#t`.
@@ -71,7 +75,7 @@ impl Value {
 
     /// A character.
     pub const fn character(c: char) -> Value {
-        Value((c as u64) << 8 | CHARACTER_TAG)
+        Value((c as u64) << Value::CHARACTER_SHIFT | Value::CHARACTER_TAG)
     }
 
     /// The object at `address`, which is 16-byte aligned and not null.
@@ -93,7 +97,7 @@ impl Value {
     /// The character, if it is one.
     pub fn as_char(self) -> Option<char> {
         let code = u32::try_from(self.0 >> 8).ok()?;
-        if self.0 & 0xff == CHARACTER_TAG { char::from_u32(code) } else { None }
+        if self.0 & 0xff == Value::CHARACTER_TAG { char::from_u32(code) } else { None }
     }
 
     /// The object's address, if it is an object.

@@ -1,13 +1,12 @@
 //! Primitives that are emitted in line, with a call of the real one where the quick way does not apply: it raises
 //! the error, or knows about flonums.
 
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, Block, InstBuilder};
 
 use super::function::FunctionCompiler;
 use super::helper::Helper;
 use super::test::Question;
-use crate::scheme::object::{Kind, LENGTH_SHIFT};
+use crate::scheme::object::Kind;
 use crate::scheme::value::Value;
 
 impl FunctionCompiler<'_, '_> {
@@ -24,8 +23,7 @@ impl FunctionCompiler<'_, '_> {
             }
             ("car", 1) => Some(self.field_of_pair("car", values[0], 8)),
             ("cdr", 1) => Some(self.field_of_pair("cdr", values[0], 16)),
-            ("vector-ref", 2) => Some(self.vector_ref(values)),
-            _ => None,
+            _ => self.inline_data(name, values),
         }
     }
 
@@ -83,33 +81,18 @@ impl FunctionCompiler<'_, '_> {
         self.load_value(pair, offset)
     }
 
-    fn vector_ref(&mut self, values: &[ir::Value]) -> ir::Value {
-        let (vector, index) = (values[0], values[1]);
-        let (is_vector, in_range, good) =
-            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
-        let bad = self.cold_block();
-        self.branch_on_kind(vector, Kind::Vector, is_vector, bad);
-        self.builder.switch_to_block(is_vector);
-        self.branch_if_fixnums(&[index], in_range, bad);
-        self.builder.switch_to_block(in_range);
-        let header = self.load(vector, 0);
-        let length = self.builder.ins().ushr_imm_u(header, i64::from(LENGTH_SHIFT));
-        let number = self.builder.ins().sshr_imm_u(index, 1);
-        let inside = self.builder.ins().icmp(IntCC::UnsignedLessThan, number, length);
-        self.branch(inside, (good, &[]), (bad, &[]));
-        self.refuse(bad, "vector-ref", values);
-        self.builder.switch_to_block(good);
-        let offset = self.builder.ins().ishl_imm_u(number, 3);
-        let address = self.builder.ins().iadd(vector, offset);
-        self.load_value(address, 8)
+    /// Lets the real primitive say what is wrong. It does not return; if it did, the trap would stop us.
+    pub(super) fn refuse(&mut self, block: Block, name: &str, values: &[ir::Value]) {
+        self.builder.switch_to_block(block);
+        self.call_named(name, values);
+        self.never();
     }
 
-    /// Lets the real primitive say what is wrong. It does not return; if it did, the trap would stop us.
-    fn refuse(&mut self, block: Block, name: &str, values: &[ir::Value]) {
-        self.builder.switch_to_block(block);
-        if let Some(number) = self.unit.primitive_named(name) {
-            self.call_primitive(number, values);
+    /// Calls the primitive of that name.
+    pub(super) fn call_named(&mut self, name: &str, values: &[ir::Value]) -> ir::Value {
+        match self.unit.primitive_named(name) {
+            Some(number) => self.call_primitive(number, values),
+            None => self.constant(Value::UNSPECIFIED),
         }
-        self.never();
     }
 }

@@ -39,6 +39,7 @@ mod global;
 mod glue;
 mod helper;
 mod inline;
+mod inline_data;
 mod isa;
 mod scope;
 mod test;

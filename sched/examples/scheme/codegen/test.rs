@@ -17,8 +17,16 @@ pub enum Question {
     Same,
     /// Is it this constant? `not`, `null?`.
     Is(Value),
-    /// `pair?`.
-    Pair,
+    /// Is it an object of this kind? `pair?`, `vector?` …
+    Kind(Kind),
+    /// `char?`.
+    Character,
+    /// `eqv?` and `equal?`: in line unless both are objects.
+    Equivalent(&'static str),
+    /// A comparison of two characters by the primitive of that name.
+    Characters(IntCC, &'static str),
+    /// `even?`, `odd?`: what bit 0 of the number has to be.
+    Parity(i64, &'static str),
     /// A comparison of two numbers: in line for fixnums, else the helper's answer.
     Compare(IntCC, Helper),
     /// `zero?`.
@@ -32,7 +40,20 @@ impl Question {
             ("eq?", 2) => Question::Same,
             ("not", 1) => Question::Is(Value::FALSE),
             ("null?", 1) => Question::Is(Value::NIL),
-            ("pair?", 1) => Question::Pair,
+            ("pair?", 1) => Question::Kind(Kind::Pair),
+            ("vector?", 1) => Question::Kind(Kind::Vector),
+            ("string?", 1) => Question::Kind(Kind::String),
+            ("symbol?", 1) => Question::Kind(Kind::Symbol),
+            ("char?", 1) => Question::Character,
+            ("eqv?", 2) => Question::Equivalent("eqv?"),
+            ("equal?", 2) => Question::Equivalent("equal?"),
+            ("char=?", 2) => Question::Characters(IntCC::Equal, "char=?"),
+            ("char<?", 2) => Question::Characters(IntCC::UnsignedLessThan, "char<?"),
+            ("char>?", 2) => Question::Characters(IntCC::UnsignedGreaterThan, "char>?"),
+            ("char<=?", 2) => Question::Characters(IntCC::UnsignedLessThanOrEqual, "char<=?"),
+            ("char>=?", 2) => Question::Characters(IntCC::UnsignedGreaterThanOrEqual, "char>=?"),
+            ("even?", 1) => Question::Parity(0, "even?"),
+            ("odd?", 1) => Question::Parity(1, "odd?"),
             ("=", 2) => Question::Compare(IntCC::Equal, Helper::Equal),
             ("<", 2) => Question::Compare(IntCC::SignedLessThan, Helper::Less),
             (">", 2) => Question::Compare(IntCC::SignedGreaterThan, Helper::Greater),
@@ -104,13 +125,62 @@ impl FunctionCompiler<'_, '_> {
                 self.branch(same, (yes, &[]), (no, &[]));
             }
             Question::Is(constant) => self.branch_if(IntCC::Equal, values[0], constant.0 as i64, yes, no),
-            Question::Pair => self.branch_on_kind(values[0], Kind::Pair, yes, no),
+            Question::Kind(kind) => self.branch_on_kind(values[0], kind, yes, no),
+            Question::Character => {
+                let tag = self.builder.ins().band_imm_s(values[0], 0xff);
+                self.branch_if(IntCC::Equal, tag, Value::CHARACTER_TAG as i64, yes, no);
+            }
+            Question::Equivalent(name) => self.equivalent(name, values, yes, no),
+            Question::Characters(cc, name) => self.compare_characters(cc, name, values, yes, no),
+            Question::Parity(bit, name) => self.parity(bit, name, values, yes, no),
             Question::Compare(cc, helper) => self.compare(cc, helper, [values[0], values[1]], yes, no),
             Question::Zero => {
                 let zero = self.constant(Value::index(0));
                 self.compare(IntCC::Equal, Helper::Equal, [values[0], zero], yes, no);
             }
         }
+    }
+
+    /// What is the same word is equivalent, and what is not is not, unless both are objects.
+    fn equivalent(&mut self, name: &str, values: &[ir::Value], yes: Block, no: Block) {
+        let (differ, slow) = (self.builder.create_block(), self.cold_block());
+        let same = self.builder.ins().icmp(IntCC::Equal, values[0], values[1]);
+        self.branch(same, (yes, &[]), (differ, &[]));
+        self.builder.switch_to_block(differ);
+        let tags = self.builder.ins().bor(values[0], values[1]);
+        let tags = self.builder.ins().band_imm_s(tags, 7);
+        self.branch_if(IntCC::Equal, tags, 0, slow, no);
+        self.ask_primitive(name, values, slow, yes, no);
+    }
+
+    /// Tagging keeps the order of characters.
+    fn compare_characters(&mut self, cc: IntCC, name: &str, values: &[ir::Value], yes: Block, no: Block) {
+        let (fast, slow) = (self.builder.create_block(), self.cold_block());
+        let tags = [0, 1].map(|i| self.builder.ins().bxor_imm_s(values[i], Value::CHARACTER_TAG as i64));
+        let tags = self.builder.ins().bor(tags[0], tags[1]);
+        let tags = self.builder.ins().band_imm_s(tags, 0xff);
+        self.branch_if(IntCC::Equal, tags, 0, fast, slow);
+        self.builder.switch_to_block(fast);
+        let holds = self.builder.ins().icmp(cc, values[0], values[1]);
+        self.branch(holds, (yes, &[]), (no, &[]));
+        self.ask_primitive(name, values, slow, yes, no);
+    }
+
+    /// Bit 1 of the word is bit 0 of the fixnum.
+    fn parity(&mut self, bit: i64, name: &str, values: &[ir::Value], yes: Block, no: Block) {
+        let (fast, slow) = (self.builder.create_block(), self.cold_block());
+        self.branch_if_fixnums(values, fast, slow);
+        self.builder.switch_to_block(fast);
+        let lowest = self.builder.ins().band_imm_s(values[0], 2);
+        self.branch_if(IntCC::Equal, lowest, bit << 1, yes, no);
+        self.ask_primitive(name, values, slow, yes, no);
+    }
+
+    /// In `block`, lets the real primitive answer.
+    fn ask_primitive(&mut self, name: &str, values: &[ir::Value], block: Block, yes: Block, no: Block) {
+        self.builder.switch_to_block(block);
+        let answer = self.call_named(name, values);
+        self.branch_if(IntCC::NotEqual, answer, Value::FALSE.0 as i64, yes, no);
     }
 
     /// Is it an object of that kind?

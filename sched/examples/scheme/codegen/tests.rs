@@ -151,6 +151,72 @@ fn in_line_primitives_agree_with_the_called_ones() {
 }
 
 #[test]
+fn data_primitives_in_line_agree_with_the_called_ones() {
+    let numbers = [
+        "7",
+        "-7",
+        "0",
+        "3",
+        "-3",
+        "4611686018427387903",
+        "-4611686018427387904",
+        "4611686018427387904",
+        "2.0",
+    ];
+    for name in ["quotient", "remainder", "modulo"] {
+        let pairs = numbers.iter().flat_map(|a| numbers.iter().map(move |b| (a, b)));
+        let terms: String = pairs
+            .filter(|(_, b)| **b != "0")
+            .map(|(a, b)| format!("(equal? ({name} {a} {b}) (called {a} {b}))"))
+            .collect();
+        assert_eq!(
+            value_in(MODES[0], &format!("(define called (car (list {name}))) (and {terms})")),
+            "#t",
+            "{name}"
+        );
+    }
+    let things = ["1", "1.0", "#\\a", "\"s\"", "'s", "'(1)", "(vector 1)", "#t", "(expt 2 70)", "1/2", "car"];
+    for name in ["vector?", "string?", "symbol?", "char?", "pair?"] {
+        let terms: String = things.iter().map(|x| format!("(eq? ({name} {x}) (called {x}))")).collect();
+        assert_eq!(
+            value_in(MODES[0], &format!("(define called (car (list {name}))) (and {terms})")),
+            "#t",
+            "{name}"
+        );
+    }
+    for name in ["eqv?", "equal?"] {
+        let pairs = things.iter().flat_map(|a| things.iter().map(move |b| (a, b)));
+        let terms: String =
+            pairs.map(|(a, b)| format!("(let ((a {a}) (b {b})) (eq? ({name} a b) (called a b)))")).collect();
+        assert_eq!(
+            value_in(MODES[0], &format!("(define called (car (list {name}))) (and {terms})")),
+            "#t",
+            "{name}"
+        );
+    }
+    check(&[
+        ("(let ((v (vector 1 2 3))) (vector-set! v 1 'x) v)", "#(1 x 3)"),
+        ("(let ((p (cons 1 2))) (set-car! p 'a) (set-cdr! p 'b) p)", "(a . b)"),
+        ("(list (string-ref \"aλ\" 1) (string-length \"aλ\") (vector-length #(1 2)))", "(#\\λ 2 2)"),
+        (
+            "(list (char<? #\\a #\\b) (char<? #\\b #\\a) (char=? #\\a #\\a) (char>=? #\\a #\\λ))",
+            "(#t #f #t #f)",
+        ),
+        (
+            "(list (even? 4) (odd? 4) (even? -3) (odd? -3) (even? (expt 2 70)) (odd? 3.0))",
+            "(#t #f #f #t #t #t)",
+        ),
+        ("(quotient 5 0)", "test.scm:1:1: quotient: division by zero"),
+        ("(vector-set! #(1) 1 2)", "test.scm:1:1: vector-set!: index 1 is out of range for length 1"),
+        ("(set-car! 5 1)", "test.scm:1:1: set-car!: argument 1 must be a pair, not 5"),
+        ("(string-ref \"abc\" 3)", "test.scm:1:1: string-ref: index 3 is out of range for length 3"),
+        ("(char<? #\\a 5)", "test.scm:1:1: char<?: argument 2 must be a character, not 5"),
+        ("(even? 1.5)", "test.scm:1:1: even?: argument 1 must be an integer, not 1.5"),
+        ("(vector-length '())", "test.scm:1:1: vector-length: argument 1 must be a vector, not ()"),
+    ]);
+}
+
+#[test]
 fn too_many_arguments_in_one_call_are_refused() {
     let source = format!("(list {})", "1 ".repeat(300));
     assert!(value_in(MODES[0], &source).contains("more than 250 arguments"));
