@@ -17,6 +17,7 @@ use super::language::Scheme;
 use super::numbers::Number;
 use super::object::{Header, Kind, ObjectRef, SchemeModel, bytes_of};
 use super::primitives::Outcome;
+use super::primitives::check::elements;
 use super::runtime::backtrace;
 use super::runtime::state::TaskState;
 use super::value::Value;
@@ -77,16 +78,14 @@ impl<'t> Machine<'t> {
         &self.current.task().language
     }
 
-    /// The port in force on this task, by the number of the standard stream that it stands for.
+    /// The port in force, by the number of the standard stream that it stands for: `parameterize` binds those ports like
+    /// parameters.
     pub fn port(&self, which: usize) -> Value {
-        let own = self.state().port(which);
-        if own == Value::FALSE { self.scheme().standard_ports[which] } else { own }
-    }
-
-    /// Puts another port in force.
-    pub fn set_port(&self, which: usize, port: Value) {
-        self.state().set_port(which, port);
-        self.shade(port);
+        let standard = self.scheme().standard_ports[which];
+        let bindings = elements(self.state().continuation.dynamic(Dynamic::Parameters));
+        let binding = bindings.filter_map(|binding| ObjectRef::of(binding, Kind::Pair));
+        let own = binding.into_iter().find(|binding| binding.field(1) == standard);
+        own.map_or(standard, |binding| binding.field(2))
     }
 
     /// Shows a value that was stored to the collector, if it marks.

@@ -17,16 +17,9 @@ const NO_FLAGS: Flags = Flags(0);
 /// The primitives of this file.
 pub fn table() -> Vec<Primitive> {
     vec![
-        Primitive::none("current-input-port", |m| Ok(m.port(channel::STDIN))),
-        Primitive::none("current-output-port", |m| Ok(m.port(channel::STDOUT))),
-        Primitive::none("current-error-port", |m| Ok(m.port(channel::STDERR))),
         Primitive::one("%current-port", |m, which| Ok(m.port(element("%current-port", which, 3)?))),
-        Primitive::two("%set-current-port!", |m, which, port| {
-            m.set_port(
-                element("%set-current-port!", which, 3)?,
-                Port::any("%set-current-port!", 2, port).map(|_| port)?,
-            );
-            Ok(Value::UNSPECIFIED)
+        Primitive::one("%standard-port", |m, which| {
+            Ok(m.scheme().standard_ports[element("%standard-port", which, 3)?])
         }),
         Primitive::one("port?", |_, v| has(v, NO_FLAGS)),
         Primitive::one("input-port?", |_, v| has(v, Flags::INPUT)),

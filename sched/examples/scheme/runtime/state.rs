@@ -27,8 +27,6 @@ pub struct TaskState {
     registers: [AtomicU64; REGISTERS],
     /// Continuations.
     pub continuation: ContinuationState,
-    /// The ports in force, by the stream that they stand for; `#f` for that stream itself.
-    ports: [AtomicU64; 3],
     /// How many words of the buffer are roots at the moment.
     live: AtomicUsize,
     /// Every buffer that was in use. Boxes of words that are only reached through `arguments`.
@@ -53,7 +51,6 @@ impl TaskState {
             arguments: AtomicPtr::new(std::ptr::null_mut()),
             registers,
             continuation: ContinuationState::new(),
-            ports: std::array::from_fn(|_| AtomicU64::new(Value::FALSE.0)),
             live: AtomicUsize::new(0),
             buffers: Mutex::new(Vec::new()),
             pending: Mutex::new(None),
@@ -96,24 +93,13 @@ impl TaskState {
         self.live.store(count, Ordering::Release);
     }
 
-    /// The port in force for a standard stream.
-    pub fn port(&self, which: usize) -> Value {
-        Value(self.ports[which].load(Ordering::Relaxed))
-    }
-
-    /// Sets it. While marking, the caller shades it.
-    pub fn set_port(&self, which: usize, port: Value) {
-        self.ports[which].store(port.0, Ordering::Relaxed);
-    }
-
     /// Sets register `index`: 0 is the closure, the arguments follow.
     pub fn set_register(&self, index: usize, value: Value) {
         self.registers[index].store(value.0, Ordering::Relaxed);
     }
 
-    /// Shows the arguments that are alive, and the ports. The registers never are alive at a safepoint.
+    /// Shows the arguments that are alive. The registers never are at a safepoint.
     pub fn visit(&self, visit: &mut dyn FnMut(usize)) {
-        (0..self.ports.len()).for_each(|which| visit(self.port(which).0 as usize));
         let live = self.live.load(Ordering::Acquire);
         (0..live).for_each(|i| visit(self.argument(i).0 as usize));
         self.continuation.visit(visit);
@@ -166,9 +152,7 @@ mod tests {
         let seen = || {
             let mut seen = Vec::new();
             state.visit(&mut |v| seen.push(Value(v as u64)));
-            // The ports come first, the rest last.
-            seen.drain(..state.ports.len());
-            seen.truncate(seen.len() + state.ports.len() - others);
+            seen.truncate(seen.len() - others);
             seen
         };
         assert_eq!(seen(), []);
