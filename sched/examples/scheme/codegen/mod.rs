@@ -19,7 +19,14 @@
 //! callee-saved register across a call, which a copied stack would have to adjust.
 //!
 //! Code that Rust enters saves Rust's callee-saved registers in a frame that no map describes. Whoever enters must
-//! not hold a value across the call; the driver does not.
+//! not hold a value across the call; the driver does not. It is entered at the base of a task and nowhere else: nothing that
+//! compiled code calls calls back, so frames can be copied ([`continuation`](super::continuation)).
+//!
+//! # What fails
+//!
+//! A helper or primitive that fails returns no value and leaves its fault in the task. The code behind the call tests for that and calls
+//! `signal`, which makes a condition of the fault and tail-calls the prelude's `%raise-fault`: handlers run in the place of the
+//! raise, as compiled code.
 //!
 //! # Files
 //!

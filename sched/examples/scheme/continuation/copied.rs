@@ -102,14 +102,21 @@ impl Copied {
     /// Shows every reference in the frames.
     pub fn visit(&self, frames: &FrameTable, mut visit: impl FnMut(Value)) {
         visit(self.object.field(1));
-        let mut next = self.frame(self.low);
-        while let Some(frame) = next {
+        self.frames_from(self.low, |frame| {
             let FrameRoots::Precise { slots, .. } = frames.roots_at(frame.pc) else {
                 panic!("a copied frame goes on at {:#x}, of which nothing is known", frame.pc);
             };
             for slot in slots {
                 visit(Value(self.word(frame.sp() + *slot as usize) as u64));
             }
+        });
+    }
+
+    /// Calls `each` with the frames above the record at `at`, from the youngest on.
+    pub fn frames_from(&self, at: usize, mut each: impl FnMut(&CopiedFrame)) {
+        let mut next = self.frame(at);
+        while let Some(frame) = next {
+            each(&frame);
             next = self.frame(frame.fp);
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use barrier_arch::is_barrier;
+
 use crate::scheme::build;
 use crate::scheme::machine::Machine;
 use crate::scheme::primitives::{Outcome, Primitive};
@@ -25,11 +27,25 @@ fn wait_for_marking(machine: &Machine<'_>) -> Outcome {
     Ok(Value::FALSE)
 }
 
+/// Barriers that were not hit, below the base, over return addresses that are not theirs: of frames that were overwritten.
+fn stale_barriers(machine: &Machine<'_>) -> Outcome {
+    let base = machine.base();
+    let holds_barrier = |slot: usize| {
+        // SAFETY: a word of the stack that we run on.
+        is_barrier(unsafe { (slot as *const usize).read_volatile() })
+    };
+    Ok(Value::index(machine.current().bars(|bars| {
+        let pending = bars.iter().skip(bars.position()).map(|record| record.saved_lr_ptr);
+        pending.filter(|slot| *slot < base && !holds_barrier(*slot)).count()
+    })))
+}
+
 /// A program that may wait for the middle of a cycle, run in every mode with each collection verified and the oracle on.
 fn check(source: &str, expected: &str) {
     for spacing in MODES {
         let mut trial = Trial::new(spacing);
         trial.options.primitives.push(Primitive::none("wait-for-marking", wait_for_marking));
+        trial.options.primitives.push(Primitive::none("stale-barriers", stale_barriers));
         let (_, result) = trial.run("test.scm", source);
         assert_eq!(result.as_deref(), Ok(expected), "{spacing:?}");
     }
@@ -47,9 +63,10 @@ fn frames_that_are_put_back_in_mid_cycle_are_scanned_again() {
         "{LARGE_HEAP}
         (define k #f)
         (define rounds 0)
+        (define stale 0)
         (define (down n)
           (if (= n 0)
-              (begin (call/cc (lambda (c) (set! k c))) 0)
+              (begin (call/cc (lambda (c) (set! k c))) (set! stale (+ stale (stale-barriers))) 0)
               (let ((own (list n))) (+ (down (- n 1)) (car own)))))
         (define (other n)
           (let ((own (vector n n n)))
@@ -60,10 +77,10 @@ fn frames_that_are_put_back_in_mid_cycle_are_scanned_again() {
           (let ((sum (down 300)))
             (churn 3000)
             (set! rounds (+ rounds 1))
-            (if (< rounds 6) (other 400) (list sum rounds))))
+            (if (< rounds 6) (other 400) (list sum rounds stale))))
         (go)"
     );
-    check(&source, "(45150 6)");
+    check(&source, "(45150 6 0)");
 }
 
 #[test]
@@ -173,5 +190,27 @@ fn one_that_another_task_has_captured_is_refused() {
             .collect();
         assert_eq!(results[0], "2");
         assert!(results[1].starts_with("\"this continuation belongs to another task"), "{}", results[1]);
+    }
+}
+
+#[test]
+fn a_backtrace_goes_on_in_frames_that_were_captured() {
+    let source = "(define (inner x) (+ 1 (car x)))
+        (define (middle x) (+ 1 (call/cc (lambda (k) (+ 1 (inner x))))))
+        (define (outer x) (+ 1 (middle x)))
+        (outer 5)";
+    for spacing in MODES {
+        let failure = Trial::new(spacing).run("test.scm", source).1.expect_err("a fault");
+        let names: Vec<&str> =
+            failure.lines().filter_map(|l| l.trim().strip_prefix("in ")?.split(' ').next()).collect();
+        assert_eq!(names, ["inner", "lambda", "middle", "outer", "top"], "{failure}");
+    }
+}
+
+#[test]
+fn exit_leaves_from_anywhere() {
+    let source = "(with-exception-handler (lambda (e) (exit 7)) (lambda () (dynamic-wind void (lambda () (car 1)) void)))";
+    for spacing in MODES {
+        assert_eq!(Trial::new(spacing).run("test.scm", source).1, Err("exit with code 7".into()));
     }
 }

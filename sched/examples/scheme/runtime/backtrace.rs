@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use unwind_walk::{FramePointers, LiveStack, Registers, Walk};
 
+use crate::scheme::continuation::copied::Copied;
 use crate::scheme::core::Span;
 use crate::scheme::fault::{Failure, Fault, TraceLine};
 use crate::scheme::frame_table::{FrameTable, FunctionRecord};
@@ -34,6 +35,16 @@ const RAISING: [&str; 6] =
     ["raise", "raise-continuable", "error", "%raise-fault", "%outer-handlers", "%handler-returned"];
 
 impl Trace {
+    /// Adds the frame that goes on at `pc`, if it is of interest.
+    fn consider(&mut self, frames: &FrameTable, pc: usize, lookup_pc: usize) {
+        let is_news = |f: &&FunctionRecord| {
+            f.file.is_some() && !(self.count == 0 && f.is_prelude && RAISING.contains(&&*f.name))
+        };
+        if let Some(function) = frames.function_at(lookup_pc).filter(is_news) {
+            self.add(Place(pc), function.is_prelude);
+        }
+    }
+
     fn add(&mut self, place: Place, is_prelude: bool) {
         if self.inner.len() < INNERMOST {
             self.inner.push(place);
@@ -79,16 +90,16 @@ fn walk(machine: &Machine<'_>, frames: &FrameTable) -> Trace {
     let mut trace = Trace::default();
     machine.current().bars(|bars| {
         Walk::new(&FramePointers, &memory).barriers(bars).diagnose(registers, |frame| {
-            let function = frames.function_at(frame.lookup_pc());
-            let is_news = |f: &&FunctionRecord| {
-                f.file.is_some() && !(trace.count == 0 && f.is_prelude && RAISING.contains(&&*f.name))
-            };
-            if let Some(function) = function.filter(is_news) {
-                trace.add(Place(frame.pc), function.is_prelude);
-            }
+            trace.consider(frames, frame.pc, frame.lookup_pc());
             ControlFlow::Continue(())
         })
     });
+    // What a continuation has captured goes on where the stack ends.
+    let mut rest = machine.state().continuation.rest();
+    while let Some(copied) = Copied::of(rest.frames) {
+        copied.frames_from(rest.at, |frame| trace.consider(frames, frame.pc, frame.pc - 1));
+        rest = copied.rest();
+    }
     trace
 }
 
