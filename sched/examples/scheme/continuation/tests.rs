@@ -203,7 +203,7 @@ fn a_backtrace_goes_on_in_frames_that_were_captured() {
         let failure = Trial::new(spacing).run("test.scm", source).1.expect_err("a fault");
         let names: Vec<&str> =
             failure.lines().filter_map(|l| l.trim().strip_prefix("in ")?.split(' ').next()).collect();
-        assert_eq!(names, ["inner", "lambda", "middle", "outer", "top"], "{failure}");
+        assert_eq!(names, ["inner", "lambda", "middle", "outer"], "{failure}");
     }
 }
 
@@ -211,6 +211,7 @@ fn a_backtrace_goes_on_in_frames_that_were_captured() {
 fn exit_leaves_from_anywhere() {
     let source = "(with-exception-handler (lambda (e) (exit 7)) (lambda () (dynamic-wind void (lambda () (car 1)) void)))";
     for spacing in MODES {
-        assert_eq!(Trial::new(spacing).run("test.scm", source).1, Err("exit with code 7".into()));
+        let failure = Trial::new(spacing).run("test.scm", source).1.expect_err("a code");
+        assert!(failure.contains("exit with code 7"), "{failure}");
     }
 }
