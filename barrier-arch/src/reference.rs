@@ -52,7 +52,8 @@ pub fn hit(stub: Stub, sp: usize, memory: &mut impl Memory) -> Result<usize, Los
         return Err(Lost { sp });
     }
     if HEALS {
-        memory.store(sp - SLOT_BYTES, pc);
+        // The slot, if the return popped nothing beyond it.
+        memory.store(sp.wrapping_sub(arch::sp_after(0)), pc);
     }
     set_state(memory, top - below_top::STATE, ((index + 1) * below_top::STRIDE) as u32, len);
     Ok(arch::strip(pc))

@@ -8,7 +8,7 @@
 //! | `SLOT_BYTES`, `Slot`, `AtomicSlot` | a return slot: the width of the register that a call saves |
 //! | `LINKAGE_BYTES` | how far above the stack pointer the slot of a function that has returned may lie |
 //! | `returned_through` | may this slot be the one that a return has just popped? As exactly as the machine lets know |
-//! | `HEALS` | does a hit put the return address back into the word below the stack pointer, which was the slot? |
+//! | `HEALS` | does a hit put the return address back into the word that was the slot, seen from the stack pointer? |
 //! | `TAIL_BYTES`, `SEARCHING_TAIL_BYTES`, `PAD_BYTES` | sizes of the trampoline's pieces, see `table.rs` |
 //! | `GR_EXCEPTION`, `GR_ORIGINAL` | DWARF numbers of the registers in which the landing pad finds its arguments (Arm's EHABI has none) |
 //! | `stack_barrier` | the trampoline: stubs, tails, landing pad |
