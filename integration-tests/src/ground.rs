@@ -13,7 +13,6 @@ use std::arch::asm;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
 
 use barrier_arch::arch::{self, Context};
 use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
@@ -23,56 +22,7 @@ use unwind_walk::{
     End, FirstOf, FramePointers, LiveStack, ReadWord, Registers, Step, StepError, Unwind, Walk,
 };
 
-/// How the frames are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// All code on the stack keeps them.
-    FramePointers,
-    /// Unwind tables, for code that does not.
-    UnwindTables,
-}
-
-/// One of the two.
-#[derive(Clone, Copy, Debug)]
-pub enum Stepper {
-    /// See [`By::FramePointers`].
-    FramePointers,
-    /// See [`By::UnwindTables`].
-    UnwindTables(&'static FirstOf<UnwindTables<'static>, FramePointers>),
-}
-
-impl By {
-    /// The stepper that finds frames so.
-    pub fn stepper(self) -> Stepper {
-        match self {
-            By::FramePointers => Stepper::FramePointers,
-            By::UnwindTables => Stepper::UnwindTables(tables()),
-        }
-    }
-}
-
-impl Unwind for Stepper {
-    fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
-        match self {
-            Stepper::FramePointers => FramePointers.step(registers, memory),
-            Stepper::UnwindTables(tables) => tables.step(registers, memory),
-        }
-    }
-
-    fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
-        match self {
-            Stepper::FramePointers => FramePointers.step_interrupted(registers, memory),
-            Stepper::UnwindTables(tables) => tables.step_interrupted(registers, memory),
-        }
-    }
-}
-
-/// The unwind tables of this process, and frame pointers where there are none.
-pub fn tables() -> &'static FirstOf<UnwindTables<'static>, FramePointers> {
-    static TABLES: OnceLock<FirstOf<UnwindTables<'static>, FramePointers>> = OnceLock::new();
-    // SAFETY: no test unloads a library.
-    TABLES.get_or_init(|| FirstOf(unsafe { UnwindTables::of_this_process() }, FramePointers))
-}
+pub use crate::by::{By, Stepper, tables};
 
 /// A stack with a closure running on it.
 #[derive(Debug)]

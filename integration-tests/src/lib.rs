@@ -3,16 +3,24 @@
 //! [`native`] is the smallest language that uses all of them: Rust functions as its code, scanned conservatively. The tests are
 //! in `tests/`, one file per subject.
 //!
-//! For the tests that look at every instruction: [`stage`], code on a stack of its own that can be moved, and [`stepper`], which shows an
-//! observer the registers between two instructions. [`profiler`] is a sampling profiler as a runtime would have it.
+//! For the tests that look at every instruction: `stage`, code on a stack of its own that can be moved, and `stepper`, which shows an
+//! observer the registers between two instructions. `profiler` is a sampling profiler as a runtime would have it.
 //!
-//! For those that bring in other people's code: [`ground`], a stack for a closure, and [`foreign`], C and C++.
+//! For those that bring in other people's code: `ground`, a stack for a closure, and `foreign`, C and C++.
+//!
+//! These, and what looks at single instructions, are x86-64's.
 
+pub mod by;
+#[cfg(target_arch = "x86_64")]
 pub mod foreign;
+#[cfg(target_arch = "x86_64")]
 pub mod ground;
 pub mod native;
+#[cfg(target_arch = "x86_64")]
 pub mod profiler;
+#[cfg(target_arch = "x86_64")]
 pub mod stage;
+#[cfg(target_arch = "x86_64")]
 pub mod stepper;
 
 use barrier_arch::Spacing;

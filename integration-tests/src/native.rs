@@ -7,7 +7,7 @@ use gc_mark::heap::{AllocCache, HeapConfig, HeapError, MarkSweep, ObjectModel};
 use gc_mark::{FrameMap, FrameRoots, Phases};
 use sched::{Builder, Current, Language, Runtime, Visit};
 
-use crate::ground::{By, Stepper};
+use crate::by::{By, Stepper};
 
 /// A cell is a word that counts its fields, the fields, and a check word. A value is a cell's address or 0.
 #[derive(Debug, Default)]
