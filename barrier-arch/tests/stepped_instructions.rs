@@ -2,7 +2,14 @@
 //! `every_instruction` for x86-64.
 //!
 //! At each, the way on is foreseen, and the unwinder finds the frames that are there.
-#![cfg(any(target_arch = "arm", target_arch = "powerpc64", target_arch = "s390x"))] // who has `TRAP` and its neighbours in `support/target`
+// Who has `TRAP` and its neighbours in `support/target`.
+#![cfg(any(
+    target_arch = "arm",
+    target_arch = "loongarch64",
+    target_arch = "powerpc64",
+    target_arch = "riscv64",
+    target_arch = "s390x"
+))]
 
 #[path = "support/stepper.rs"]
 mod stepper;

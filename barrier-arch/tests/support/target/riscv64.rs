@@ -203,3 +203,37 @@ pub unsafe extern "C" fn protect_watched(point: *mut RecoverPoint) -> usize {
         protect = sym arch::protect,
     )
 }
+
+/// An instruction that there is not: `unimp`, compressed, twice.
+pub const TRAP: &[u8] = &[0; 4];
+
+/// Bytes of the instruction at `address`.
+pub fn length_at(_address: usize) -> usize {
+    4
+}
+
+/// Makes a changed instruction known to the processor.
+pub fn flush(_address: usize) {
+    // SAFETY: waits until what was stored is fetched.
+    unsafe { asm!("fence.i", options(nostack)) };
+}
+
+/// Stack pointer of what a signal has interrupted.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got.
+pub unsafe fn sp_of(context: *mut libc::c_void) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.__gregs[SP] as usize }
+}
+
+/// The signal handler will return to `pc`.
+///
+/// # Safety
+///
+/// `context` is what a signal handler got, and `pc` is where it may go on.
+pub unsafe fn resume_at(context: *mut libc::c_void, pc: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.__gregs[0] = pc as u64 };
+}
