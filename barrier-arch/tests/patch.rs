@@ -281,7 +281,7 @@ fn a_stub_that_is_not_its_slots_own_is_no_barrier() {
 }
 
 /// Where the frame that called `f` would be returned to is changed while a barrier stands over it.
-#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "aarch64"))]
+#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 #[test]
 fn a_real_return_goes_where_set_caller_pc_says() {
     #[inline(never)]
@@ -311,11 +311,11 @@ fn a_real_return_goes_where_set_caller_pc_says() {
     }
 }
 
-#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "aarch64"))]
+#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 static RETURN_TO: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// Returned to, not called: adds one to the result and goes on to `RETURN_TO`.
-#[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm", target_arch = "aarch64"))]
+#[cfg(not(any(target_arch = "powerpc64", target_arch = "s390x")))]
 #[unsafe(naked)]
 unsafe extern "C" fn detour() {
     #[cfg(target_arch = "x86_64")]
@@ -346,6 +346,16 @@ unsafe extern "C" fn detour() {
         "ret x16",
         to = sym RETURN_TO
     );
+    #[cfg(target_arch = "loongarch64")]
+    std::arch::naked_asm!(
+        "addi.d $a0, $a0, 1",
+        "la.pcrel $t0, {to}",
+        "ld.d $t0, $t0, 0",
+        "jr $t0",
+        to = sym RETURN_TO
+    );
+    #[cfg(target_arch = "riscv64")]
+    std::arch::naked_asm!("addi a0, a0, 1", "lla t1, {to}", "ld t1, 0(t1)", "jr t1", to = sym RETURN_TO);
 }
 
 #[test]

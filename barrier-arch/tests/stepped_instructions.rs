@@ -25,6 +25,9 @@ use support::target;
 use support::{TestStack, install_here, return_slots};
 
 const ON: [Spacing; 2] = [Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
+/// The unwinder gets past a signal handler. Not under QEMU's LoongArch: its vDSO says that the signal frame is found by the thread
+/// pointer (`.cfi_def_cfa 2`), and every unwinder that believes it crashes, trampoline or not.
+const UNWINDS_SIGNALS: bool = !cfg!(target_arch = "loongarch64");
 /// Frames of [`nest`].
 const DEPTH: u64 = 12;
 
@@ -55,6 +58,9 @@ fn look(pc: usize, sp: usize) {
     let Some(at) = at else {
         return watch.wrong.push(format!("at {:#x}: {next:x?} is no return", pc - arch::stub_table()));
     };
+    if !UNWINDS_SIGNALS {
+        return;
+    }
     // The true return addresses in their order, whatever else there is between: barriers, the handler's own frames.
     let mut found = backtrace().into_iter();
     let missing = watch.truth[at..].iter().find(|&&(_, pc)| !found.any(|ip| ip == pc));

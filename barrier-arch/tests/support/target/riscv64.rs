@@ -1,6 +1,6 @@
 //! RISC-V, 64-bit.
 
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 
 use barrier_arch::arch::{self, Context, RecoverPoint};
 
