@@ -278,7 +278,7 @@ pub fn interrupted_return(
     _read: impl Fn(usize) -> Option<usize>,
 ) -> Option<(usize, usize)> {
     let bars = bars.filter(|_| is_trampoline(pc))?;
-    let sp = sp + if has_moved_sp(pc - stub_table()) { MOVED_BYTES } else { 0 };
+    let sp = sp.checked_add(if has_moved_sp(pc - stub_table()) { MOVED_BYTES } else { 0 })?;
     let record = bars.get(bars.last_popped(sp)?)?;
     Some((record.return_pc(), sp))
 }
