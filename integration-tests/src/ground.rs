@@ -17,10 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use barrier_arch::arch::{self, Context};
 use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
 use stack_alloc::{Config, GuardPages, StackPool};
-use unwind_walk::cfi::UnwindTables;
-use unwind_walk::{
-    End, FirstOf, FramePointers, LiveStack, ReadWord, Registers, Step, StepError, Unwind, Walk,
-};
+use unwind_walk::{End, LiveStack, Registers, Walk};
 
 pub use crate::by::{By, Stepper, tables};
 
