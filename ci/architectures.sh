@@ -2,18 +2,18 @@
 
 ARCHITECTURES=(i686 x32 armv7 aarch64 powerpc64le powerpc64 riscv64 s390x loongarch64)
 
-# architecture NAME: sets TARGET, GO (what Go called it), GNU (the C toolchain), QEMU, HOW (how tests run), CRANELIFT, PACKAGES.
+# architecture NAME: sets TARGET, GO (what Go called it), GNU (the C toolchain), QEMU, HOW (how tests run), PACKAGES.
 architecture() {
-    CRANELIFT= QEMU=
+    QEMU=
     case $1 in
         i686) TARGET=i686-unknown-linux-gnu GO=386 GNU=i686-linux-gnu HOW="natively" ;;
         x32) TARGET=x86_64-unknown-linux-gnux32 GO=amd64p32 GNU=x86_64-linux-gnux32 HOW="in a virtual machine" ;;
         armv7) TARGET=armv7-unknown-linux-gnueabihf GO=arm GNU=arm-linux-gnueabihf QEMU=qemu-arm ;;
-        aarch64) TARGET=aarch64-unknown-linux-gnu GO=arm64 GNU=aarch64-linux-gnu QEMU=qemu-aarch64 CRANELIFT=yes ;;
+        aarch64) TARGET=aarch64-unknown-linux-gnu GO=arm64 GNU=aarch64-linux-gnu QEMU=qemu-aarch64 ;;
         powerpc64le) TARGET=powerpc64le-unknown-linux-gnu GO=ppc64le GNU=powerpc64le-linux-gnu QEMU=qemu-ppc64le ;;
         powerpc64) TARGET=powerpc64-unknown-linux-gnu GO=ppc64 GNU=powerpc64-linux-gnu QEMU=qemu-ppc64 ;;
-        riscv64) TARGET=riscv64gc-unknown-linux-gnu GO=– GNU=riscv64-linux-gnu QEMU=qemu-riscv64 CRANELIFT=yes ;;
-        s390x) TARGET=s390x-unknown-linux-gnu GO=– GNU=s390x-linux-gnu QEMU=qemu-s390x CRANELIFT=yes ;;
+        riscv64) TARGET=riscv64gc-unknown-linux-gnu GO=– GNU=riscv64-linux-gnu QEMU=qemu-riscv64 ;;
+        s390x) TARGET=s390x-unknown-linux-gnu GO=– GNU=s390x-linux-gnu QEMU=qemu-s390x ;;
         loongarch64) TARGET=loongarch64-unknown-linux-gnu GO=– GNU=loongarch64-linux-gnu QEMU=qemu-loongarch64 ;;
         *) echo "unknown architecture $1; known: ${ARCHITECTURES[*]}" >&2; return 1 ;;
     esac
@@ -26,7 +26,6 @@ CARGO_CROSS=${CROSS_HOME:-/opt/cross}/bin/cargo-cross
 
 # has_std TARGET: can programs be compiled for it?
 has_std() {
-    [ -x "$CARGO_CROSS" ] && return 0
     local lib
     lib=$(rustc --print target-libdir --target "$1" 2>/dev/null) && compgen -G "$lib/libstd-*.rlib" >/dev/null
 }

@@ -9,6 +9,9 @@ cd "$(dirname "$0")/.."
 
 names=("$@")
 [ $# -gt 0 ] || names=("${ARCHITECTURES[@]}")
+# It has everything, or this script had it made.
+[ ! -x "$CARGO_CROSS" ] || exit 0
+
 missing_std=()
 for name in "${names[@]}"; do
     architecture "$name"
