@@ -74,6 +74,18 @@ impl Snapshot {
         self.words.len()
     }
 
+    /// The stack was copied from `old` to `new`: what is remembered goes along, as [`Receipt::carry_over`] has it.
+    pub fn carry_over(&mut self, old: &StkbarSlice, new: &StkbarSlice) {
+        let Some((_, top)) = self.of.as_mut().filter(|(_, top)| *top == old.top()) else { return };
+        *top = new.top();
+        let by = new.stack_hi().wrapping_sub(old.stack_hi());
+        for frame in &mut self.frames {
+            frame.sp = frame.sp.wrapping_add(by);
+            frame.end = frame.end.wrapping_add(by);
+        }
+        self.words.iter_mut().for_each(|(slot, _)| *slot = slot.wrapping_add(by));
+    }
+
     fn is_of(&self, cycle: Cycle, stack: &Stopped<'_>) -> bool {
         self.of == Some((cycle, stack.bars().top()))
     }

@@ -22,7 +22,7 @@
 //!    not run: they shade, or they call [`crate::Stopped::unwind_barriers`], which notes it here. An owner who
 //!    cannot rely on it for frames that are not vouched for calls [`Receipt::note_run`] right after the first scan.
 //! 5. A claim that is dropped before it is done (an error) leaves "not scanned": the next scan is a full one.
-//! 6. What is remembered beside the word belongs to whoever holds a claim.
+//! 6. What is remembered beside the word belongs to whoever holds a claim, or moves the stack.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -173,11 +173,18 @@ impl Receipt {
 
     /// The stack was copied from `old` to `new` together with its barriers
     /// ([`barrier_arch::patch::carry_over`]): what is remembered goes along.
-    pub fn carry_over(&mut self, old: &StkbarSlice, new: &StkbarSlice) {
-        let top = self.top.get_mut();
-        if *top == old.top() {
-            *top = new.top();
-            self.unvouched.get_mut().shift(new.stack_hi().wrapping_sub(old.stack_hi()));
+    ///
+    /// Others may go on asking in which state the stack is.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the stack, and nobody holds a claim on it.
+    pub unsafe fn carry_over(&self, old: &StkbarSlice, new: &StkbarSlice) {
+        if self.top.load(Ordering::Relaxed) == old.top() {
+            self.top.store(new.top(), Ordering::Relaxed);
+            // SAFETY: what rule 6 gives to whoever holds a claim; nobody does, by the caller's promise.
+            let unvouched = unsafe { &mut *self.unvouched.get() };
+            unvouched.shift(new.stack_hi().wrapping_sub(old.stack_hi()));
         }
     }
 

@@ -137,6 +137,11 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Verify<'g, H, M, U> {
         self.seen.reach(self.seen.heap.object_of(value), Reached::Global { name });
     }
 
+    /// A word on no stack of which nothing is known, as of a conservative frame.
+    pub fn word(&mut self, name: &'static str, word: usize) {
+        self.seen.reach(self.seen.heap.object_at(word), Reached::Global { name });
+    }
+
     /// All roots of a stack. `number` is what it is called in the verdict.
     ///
     /// # Errors

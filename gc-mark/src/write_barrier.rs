@@ -30,6 +30,16 @@ pub fn shade<H: Heap>(heap: &H, grey: &Grey, value: usize) -> bool {
     marked
 }
 
+/// As [`shade`], for a word of which nothing is known: a register, or a word of a frame that has no map.
+pub fn shade_word<H: Heap>(heap: &H, grey: &Grey, word: usize) -> bool {
+    let Some(object) = heap.object_at(word) else { return false };
+    let marked = heap.mark(object);
+    if marked {
+        grey.push(object);
+    }
+    marked
+}
+
 /// What the runtime wrote into a stack slot, or is about to.
 #[derive(Clone, Copy, Debug)]
 pub enum Written<'a> {

@@ -8,8 +8,10 @@ use std::time::Instant;
 
 use barrier_arch::patch;
 use gc_mark::write_barrier;
+use unwind_walk::Registers;
 
 use crate::language::Language;
+use crate::managed::{Program, moving};
 use crate::shared::{Shared, SpawnError};
 use crate::task::join::JoinHandle;
 use crate::task::state::Unpark;
@@ -56,8 +58,15 @@ impl<'t, L: Language> Current<'t, L> {
             return;
         }
         // First the limit, then the look at who wants what: a poison stored after this is not lost.
-        self.task.stack_limit.store(self.task.real_limit(), Ordering::SeqCst);
+        self.task.relax();
         self.held(|| self.leave(Reason::Safepoint));
+    }
+
+    /// Where the compiled code that called native code goes on: what a walk of the task's own stack starts from, and a
+    /// move of it changes. `None` if the task is a closure, whose frames lie further up the caller's own stack.
+    pub fn waits_at(&self) -> Option<Registers> {
+        // SAFETY: this very task runs, on its native stack.
+        self.is_managed().then(|| unsafe { moving::registers(self.task) }.0)
     }
 
     /// Lets other tasks run first. While the task panics and there are several workers, those on other workers only: it stays on its thread.
@@ -81,6 +90,15 @@ impl<'t, L: Language> Current<'t, L> {
         f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
     ) -> Result<JoinHandle<L, R>, SpawnError> {
         Shared::spawn(&self.task.shared, f)
+    }
+
+    /// Starts a task of compiled code.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if there is no stack for it, or this architecture has no such tasks.
+    pub fn spawn_program<P: Program<L>>(&self, program: P) -> Result<JoinHandle<L, P::Output>, SpawnError> {
+        Shared::spawn_program(&self.task.shared, program)
     }
 
     /// Gives `f` the state of the OS thread that the task happens to run on. `f` must not come to a safepoint: the task
@@ -134,8 +152,10 @@ impl<'t, L: Language> Current<'t, L> {
     #[doc(alias = "gcUnwindBarriers")]
     pub fn unwind_barriers(&self, dst: usize) -> usize {
         let here = 0_usize;
-        // SAFETY: this very task runs; the address of a local is below every live frame but the youngest.
-        self.bars(|bars| unsafe { patch::unwind(bars, (&raw const here) as usize, dst) })
+        let sp = if self.is_managed() { self.task.crossing.managed_sp() } else { (&raw const here) as usize };
+        // SAFETY: this very task runs; the address of a local is below every live frame but the youngest, and so is the place
+        // where compiled code waits for us.
+        self.bars(|bars| unsafe { patch::unwind(bars, sp, dst) })
     }
 
     /// The task's barriers.

@@ -3,6 +3,8 @@
 use gc_mark::{FrameMap, Heap};
 use unwind_walk::Unwind;
 
+use crate::managed::Movable;
+
 /// A managed language: its heap, its stack maps, its roots, and what its compiled code wants at hand.
 ///
 /// One value per [`Runtime`](crate::Runtime), shared by all of its threads.
@@ -73,6 +75,10 @@ pub trait Language: Send + Sync + Sized + 'static {
     fn new_worker(&self) -> Self::Worker;
     /// State for a new task.
     fn new_task(&self) -> Self::Task;
+    /// Whether the stacks of its compiled code can move ([`StackMode::Copy`](crate::StackMode)), and what they need. Default: they cannot.
+    fn movable(&self) -> Option<Movable> {
+        None
+    }
     /// Shows every value that is reachable whatever runs: globals, symbols, constants. Called while the mutators
     /// run, once per cycle: stores to these places take the write barrier.
     fn visit_roots(&self, visit: &mut Visit<'_>);

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle as ThreadHandle};
 
 use barrier_arch::host::{self, Unsupported};
-use barrier_arch::{BadSize, SizeClass, Spacing, fatal};
+use barrier_arch::{BadSize, SizeClass, Spacing, StkbarSlice, fatal};
 use crossbeam_deque::Worker as Deque;
 use crossbeam_utils::sync::Parker;
 use gc_mark::Phases;
@@ -19,6 +19,7 @@ use crate::collector::markers;
 use crate::collector::stats::CycleStats;
 use crate::current::Current;
 use crate::language::Language;
+use crate::managed::{self, Movable, Program, StackMode};
 use crate::queue::Queue;
 use crate::shared::{Modes, Shared, SpawnError};
 use crate::stacks::{PooledStacks, StackSource};
@@ -45,6 +46,33 @@ pub enum StartError {
     /// There must be somebody to run tasks.
     #[error("a runtime needs at least one worker, and one marking thread")]
     NoWorkers,
+    /// Native frames cannot move, and the language has not said that it has others.
+    #[error(
+        "stacks shall be copied, but the language's code cannot move (Language::movable); use StackMode::Reserve"
+    )]
+    NotMovable,
+    /// Only the default source is known to move its stacks.
+    #[error(
+        "stacks shall be copied, but the source of stacks cannot move them (StackSource::mover); use StackMode::Reserve"
+    )]
+    NoMover,
+    /// The compiled code's way to native functions is missing.
+    #[error(
+        "stacks shall be copied, but this architecture has no tasks of compiled code; use StackMode::Reserve"
+    )]
+    NoCompiledTasks,
+    /// It would be larger than what a task may use, or leave nothing to frames.
+    #[error(
+        "tasks shall start with stacks of {first} bytes, but they need more than {slack} and may use {most}"
+    )]
+    FirstStack {
+        /// As it was asked for.
+        first: usize,
+        /// What is kept free of each stack.
+        slack: usize,
+        /// The runtime's size of stacks.
+        most: usize,
+    },
     /// The system has no thread for us.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -68,6 +96,8 @@ pub struct Builder<L: Language> {
     oracle: bool,
     stop_the_world: bool,
     trace: bool,
+    stack_mode: StackMode,
+    always_move: bool,
 }
 
 impl<L: Language> Builder<L> {
@@ -86,6 +116,8 @@ impl<L: Language> Builder<L> {
             oracle: false,
             stop_the_world: false,
             trace: std::env::var_os("GCTRACE").is_some_and(|value| value == "1"),
+            stack_mode: StackMode::default(),
+            always_move: false,
         }
     }
 
@@ -110,6 +142,20 @@ impl<L: Language> Builder<L> {
     /// Bytes of each task's stack; a power of two. Default 1 MiB, of which only what is touched is resident.
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = bytes;
+        self
+    }
+
+    /// Whether stacks of compiled code are reserved (default), or start small and move. Then [`Builder::stack_bytes`] is the size to which they
+    /// may grow.
+    pub fn stack_mode(mut self, mode: StackMode) -> Self {
+        self.stack_mode = mode;
+        self
+    }
+
+    /// Debugging of code whose stacks move: each prologue check fails, and moves the stack (to one of the same size, if it need not grow), and so
+    /// does each first scan.
+    pub fn always_move(mut self, on: bool) -> Self {
+        self.always_move = on;
         self
     }
 
@@ -175,10 +221,12 @@ impl<L: Language> Builder<L> {
         if self.workers == 0 || self.mark_workers == 0 {
             return Err(StartError::NoWorkers);
         }
+        self.check_stack_mode()?;
         fatal::set_lost_handler(barrier_lost);
         let spacing = if self.host.is_ok() { self.spacing } else { Spacing::Off };
-        let Builder { verify, oracle, stop_the_world, trace, .. } = self;
-        let modes = Modes { spacing, verify, oracle, stop_the_world, trace };
+        let Builder { verify, oracle, stop_the_world, trace, stack_mode: stacks, .. } = self;
+        let always_move = self.always_move && stacks != StackMode::Reserve;
+        let modes = Modes { spacing, verify, oracle, stop_the_world, trace, stacks, always_move };
         let stacks = self.stacks.unwrap_or_else(|| Box::new(PooledStacks::new(spacing, self.guard)));
         let deques: Vec<_> = (0..self.workers).map(|_| Deque::new_fifo()).collect();
         let parkers: Vec<_> = (0..self.workers).map(|_| Parker::new()).collect();
@@ -202,6 +250,27 @@ impl<L: Language> Builder<L> {
     }
 }
 
+impl<L: Language> Builder<L> {
+    /// Can stacks move, if they are to?
+    fn check_stack_mode(&self) -> Result<(), StartError> {
+        let StackMode::Copy { first } = self.stack_mode else { return Ok(()) };
+        SizeClass::of(first)?;
+        if !managed::SUPPORTED {
+            return Err(StartError::NoCompiledTasks);
+        }
+        let Movable { slack } = self.language.movable().ok_or(StartError::NotMovable)?;
+        if self.stacks.as_ref().is_some_and(|stacks| stacks.mover().is_none()) {
+            return Err(StartError::NoMover);
+        }
+        let class = SizeClass::of(first)?;
+        let taken = StkbarSlice::stolen_bytes(class, self.spacing) + slack;
+        if first > self.stack_bytes || taken >= first {
+            return Err(StartError::FirstStack { first, slack, most: self.stack_bytes });
+        }
+        Ok(())
+    }
+}
+
 impl<L: Language> Runtime<L> {
     /// A runtime for `language`, to be configured.
     pub fn builder(language: L) -> Builder<L> {
@@ -219,6 +288,22 @@ impl<L: Language> Runtime<L> {
         f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
     ) -> Result<JoinHandle<L, R>, SpawnError> {
         Shared::spawn(&self.shared, f)
+    }
+
+    /// Starts a task of compiled code, whose stack may move.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if there is no stack for it, or this architecture has no such tasks.
+    pub fn spawn_program<P: Program<L>>(&self, program: P) -> Result<JoinHandle<L, P::Output>, SpawnError> {
+        Shared::spawn_program(&self.shared, program)
+    }
+
+    /// How often stacks have moved so far, and how many of those moves were to a smaller stack, or for [`Builder::always_move`] another one, at a
+    /// first scan.
+    pub fn stack_moves(&self) -> (usize, usize) {
+        let moves = &self.shared.moves;
+        (moves.all.load(Ordering::Relaxed), moves.shrunk.load(Ordering::Relaxed))
     }
 
     /// Runs a cycle and waits for its end. Blocks the OS thread: on a task, use [`Current::collect`].

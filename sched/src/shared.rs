@@ -13,11 +13,13 @@ use crate::collector::stats::Log;
 use crate::current::Current;
 use crate::gate::Gate;
 use crate::language::Language;
+use crate::managed::native::{NativeStacks, steps_of};
+use crate::managed::{self, Program, StackMode};
 use crate::queue::Queue;
 use crate::requests::Requests;
-use crate::stacks::StackSource;
-use crate::task::Task;
+use crate::stacks::{MoveStacks, StackSource, TaskStack};
 use crate::task::join::{JoinHandle, Packet};
+use crate::task::{Body, Task};
 use crate::worker::Roster;
 
 /// How the collector works; switches at run time (I16).
@@ -28,6 +30,16 @@ pub(crate) struct Modes {
     pub(crate) oracle: bool,
     pub(crate) stop_the_world: bool,
     pub(crate) trace: bool,
+    pub(crate) stacks: StackMode,
+    /// Debugging: stacks move at each prologue check and each first scan.
+    pub(crate) always_move: bool,
+}
+
+/// How often stacks have moved.
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    pub(crate) all: AtomicUsize,
+    pub(crate) shrunk: AtomicUsize,
 }
 
 /// No stack for a new task.
@@ -45,6 +57,8 @@ pub(crate) struct Shared<L: Language> {
     pub(crate) modes: Modes,
     pub(crate) stacks: Box<dyn StackSource>,
     pub(crate) stack_bytes: usize,
+    pub(crate) natives: NativeStacks,
+    pub(crate) moves: Moves,
     pub(crate) phases: Arc<Phases>,
     pub(crate) grey: Arc<Grey>,
     pub(crate) gate: Gate,
@@ -81,6 +95,8 @@ impl<L: Language> Shared<L> {
             modes,
             stacks,
             stack_bytes,
+            natives: NativeStacks::new(),
+            moves: Moves::default(),
             phases,
             grey: Grey::new(),
             gate: Gate::default(),
@@ -108,21 +124,59 @@ impl<L: Language> Shared<L> {
         this: &Arc<Shared<L>>,
         f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
     ) -> Result<JoinHandle<L, R>, SpawnError> {
-        let bytes = this.stack_bytes;
-        let stack = this.stacks.alloc(bytes).map_err(|source| SpawnError { bytes, source })?;
+        let stack = this.new_stack(this.stack_bytes)?;
         let packet = Packet::new();
         let run = Arc::clone(&packet).fill(f);
-        let task = Task::new(Arc::clone(this), stack, Box::new(run));
+        let task = Task::new(Arc::clone(this), stack, Body::Closure(Box::new(run)));
+        Shared::launch(this, &task);
+        Ok(JoinHandle::new(task, packet))
+    }
+
+    /// Makes a task of compiled code and queues it.
+    pub(crate) fn spawn_program<P: Program<L>>(
+        this: &Arc<Shared<L>>,
+        program: P,
+    ) -> Result<JoinHandle<L, P::Output>, SpawnError> {
+        if !managed::SUPPORTED {
+            let source = "tasks of compiled code are not supported on this architecture".into();
+            return Err(SpawnError { bytes: 0, source });
+        }
+        let bytes = match this.modes.stacks {
+            StackMode::Reserve => this.stack_bytes,
+            StackMode::Copy { first } => first,
+        };
+        let stack = this.new_stack(bytes)?;
+        let packet = Packet::new();
+        let steps = steps_of(program, Arc::clone(&packet));
+        let task = Task::new(Arc::clone(this), stack, Body::Program(steps));
+        Shared::launch(this, &task);
+        Ok(JoinHandle::new(task, packet))
+    }
+
+    fn new_stack(&self, bytes: usize) -> Result<TaskStack, SpawnError> {
+        self.stacks.alloc(bytes).map_err(|source| SpawnError { bytes, source })
+    }
+
+    fn launch(this: &Arc<Shared<L>>, task: &Arc<Task<L>>) {
         {
             // Under the lock that the collector takes to list the tasks: either it lists this one, or this one sees the phase.
             let mut tasks = this.tasks.lock();
-            tasks.insert(task.id(), Arc::clone(&task));
+            tasks.insert(task.id(), Arc::clone(task));
             if this.phases.now() != Phase::Off {
-                this.dirty.lock().push(Arc::clone(&task));
+                this.dirty.lock().push(Arc::clone(task));
             }
         }
-        this.queue.push(Arc::clone(&task));
-        Ok(JoinHandle::new(task, packet))
+        this.queue.push(Arc::clone(task));
+    }
+
+    /// How stacks move; `None` if they do not.
+    pub(crate) fn mover(&self) -> Option<&dyn MoveStacks> {
+        self.stacks.mover().filter(|_| self.modes.stacks != StackMode::Reserve)
+    }
+
+    /// Bytes below the limit of a stack of compiled code that are kept free.
+    pub(crate) fn slack(&self) -> usize {
+        self.language.movable().map_or(0, |movable| movable.slack)
     }
 
     /// Sends every running task to a safepoint.

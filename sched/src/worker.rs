@@ -4,7 +4,7 @@
 //! safepoint because somebody closed the gate. What a task is asked for at a safepoint is done here, on the worker's
 //! own stack, by [`crate::collector::errand`].
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -16,6 +16,7 @@ use crossbeam_utils::sync::Parker;
 use crate::collector::errand::{self, ScannerOf};
 use crate::language::Language;
 use crate::shared::Shared;
+use crate::stacks::TaskStack;
 use crate::task::Reason;
 use crate::task::Task;
 use crate::task::state::{Park, Start};
@@ -54,6 +55,8 @@ pub(crate) struct Worker<L: Language> {
     /// Where this thread left off to run a task.
     context: UnsafeCell<Context>,
     local: UnsafeCell<L::Worker>,
+    /// The native stack that it lends to the next task that has none.
+    native: Cell<Option<TaskStack>>,
 }
 
 impl<L: Language> Worker<L> {
@@ -64,7 +67,8 @@ impl<L: Language> Worker<L> {
         parker: Parker,
     ) -> Worker<L> {
         let local = UnsafeCell::new(shared.language.new_worker());
-        Worker { index, shared, deque, parker, context: UnsafeCell::new(Context::default()), local }
+        let context = UnsafeCell::new(Context::default());
+        Worker { index, shared, deque, parker, context, local, native: Cell::new(None) }
     }
 
     pub(crate) fn context(&self) -> *const Context {
@@ -131,6 +135,12 @@ impl<L: Language> Worker<L> {
                     self.shared.queue.push_local(&self.deque, task);
                 }
             }
+            Reason::ParkBetween => {
+                self.take_back(&task);
+                if task.state.park() == Park::GoesOn {
+                    self.shared.queue.push_local(&self.deque, task);
+                }
+            }
             Reason::Done => self.finish(&task),
         }
     }
@@ -146,6 +156,7 @@ impl<L: Language> Worker<L> {
                 self.shared.gate.enter();
             }
             errand::before_it_runs(&self.shared, scanner, task);
+            self.lend(task);
             // SAFETY: we started it.
             let reason = unsafe { task.resume(self.context.get()) };
             if reason != Reason::Safepoint || self.shared.is_shutting_down() {
@@ -154,9 +165,31 @@ impl<L: Language> Worker<L> {
         }
     }
 
+    /// Sees to it that `task`, which we started, has a native stack if it needs one.
+    fn lend(&self, task: &Task<L>) {
+        // SAFETY: we started it.
+        if unsafe { task.wants_native() } {
+            let stack = self.native.take().unwrap_or_else(|| self.shared.natives.take());
+            // SAFETY: as above, and it was asked.
+            unsafe { task.lend_native(stack) };
+        }
+    }
+
+    /// Takes the native stack of a task that needs it no more, and keeps it for the next one.
+    fn take_back(&self, task: &Task<L>) {
+        // SAFETY: it has left, with nothing on it, and is ours until its state says otherwise.
+        if let Some(one_too_many) = self.native.replace(unsafe { task.take_native() }) {
+            // SAFETY: nothing runs on it.
+            unsafe { self.shared.natives.give_back(one_too_many) };
+        }
+    }
+
     /// Takes a task that ended apart.
     fn finish(&self, task: &Task<L>) {
         task.state.finish();
+        if task.crossing.managed_sp() != 0 {
+            self.take_back(task);
+        }
         // SAFETY: it is done, so the stack is ours; the collector cannot claim it any more, and the world is not stopped
         // while we are behind the gate.
         if let Some(stack) = unsafe { task.take_stack() } {

@@ -214,6 +214,8 @@ impl<'s, L: Language> Collector<'s, L> {
         for task in self.all_tasks().iter().filter(|task| !task.state.is_done()) {
             language.visit_task_roots(&task.language, &mut |value| verify.root("task root", value));
             // SAFETY: the world is stopped, so no worker has it.
+            unsafe { task.visit_native(|word| verify.word("native stack", word)) };
+            // SAFETY: the world is stopped, so no worker has it.
             let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
             if let Some(stack) = stopped
                 && let Err(broken) = verify.stack(task.id() as usize, &stack)

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use gc_mark::checker;
-use gc_mark::write_barrier::shade;
+use gc_mark::write_barrier::{shade, shade_word};
 use gc_mark::{Object, Phase, Ran, Scan, ScanError, ScanReport, Scanner, Stopped};
 
 use super::{compare, fatal};
 use crate::language::Language;
+use crate::managed::moving;
 use crate::shared::Shared;
 use crate::task::Task;
 
@@ -97,6 +98,8 @@ pub(crate) fn first_scan<L: Language>(
     scanner: &mut ScannerOf<'_, L>,
     task: &Task<L>,
 ) -> ScanReport {
+    // SAFETY: the caller has the stack.
+    unsafe { moving::shrink(shared, task) };
     scan(shared, task, |stack| {
         let scan = scanner.first_scan(stack, &task.receipt, shared.modes.spacing, pusher(shared));
         if shared.modes.oracle && matches!(scan, Ok(Scan::Done(_))) {
@@ -129,7 +132,19 @@ fn scan<'t, L: Language>(
     let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
     let Some(stack) = stopped else { return ScanReport::default() };
     shade_task_roots(shared, task);
-    scan(&stack).unwrap_or_else(|broken| fatal::die(task, &broken)).report()
+    let mut report = scan(&stack).unwrap_or_else(|broken| fatal::die(task, &broken)).report();
+    report.bytes += shade_native(shared, task);
+    report
+}
+
+/// Marks what the words of its native stack may refer to, if it has one; returns how many bytes that was.
+pub(crate) fn shade_native<L: Language>(shared: &Shared<L>, task: &Task<L>) -> usize {
+    // SAFETY: the caller has the stack.
+    unsafe {
+        task.visit_native(|word| {
+            shade_word(shared.language.heap(), &shared.grey, word);
+        })
+    }
 }
 
 /// Marks what the task keeps outside of its stack.

@@ -130,15 +130,17 @@ impl<L: Language, R: Send + 'static> Packet<L, R> {
         self: Arc<Self>,
         f: impl FnOnce(&Current<'_, L>) -> R + Send + 'static,
     ) -> impl FnOnce(&Current<'_, L>) + Send {
-        move |current: &Current<'_, L>| {
-            let result = catch_unwind(AssertUnwindSafe(|| f(current))).map_err(JoinError);
-            let waiting = {
-                let mut slot = self.slot.lock();
-                slot.result = Some(result);
-                std::mem::take(&mut slot.waiting)
-            };
-            self.filled.notify_all();
-            waiting.iter().for_each(Task::unpark);
-        }
+        move |current: &Current<'_, L>| self.settle(catch_unwind(AssertUnwindSafe(|| f(current))))
+    }
+
+    /// Leaves the outcome, or the panic that was it, and wakes who waits.
+    pub(crate) fn settle(&self, result: Result<R, Box<dyn Any + Send>>) {
+        let waiting = {
+            let mut slot = self.slot.lock();
+            slot.result = Some(result.map_err(JoinError));
+            std::mem::take(&mut slot.waiting)
+        };
+        self.filled.notify_all();
+        waiting.iter().for_each(Task::unpark);
     }
 }

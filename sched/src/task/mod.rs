@@ -28,6 +28,8 @@ use crate::collector::errand::Errand;
 use crate::current::Current;
 use crate::debug_list::Listed;
 use crate::language::Language;
+use crate::managed::crossing::Crossing;
+use crate::managed::{Steps, moving};
 use crate::shared::Shared;
 use crate::stacks::TaskStack;
 use crate::worker::Worker;
@@ -36,16 +38,21 @@ use state::State;
 /// Stored over a stack limit, it makes the next prologue check fail: the task comes to a safepoint.
 pub const POISON: usize = usize::MAX;
 
+/// What lies above the outermost frame of a task of compiled code, as `barrier_arch::arch::prepare` leaves it of others.
+const BASE_BYTES: usize = 16;
+
 /// A green thread. Compiled code holds its address and reads the first fields at fixed offsets
 /// (`std::mem::offset_of!`).
 #[repr(C)]
 pub struct Task<L: Language> {
     /// What a prologue compares the stack pointer with: below it, call [`Current::safepoint`] or report an overflow.
     pub stack_limit: AtomicUsize,
+    /// The way to its native stack.
+    pub(crate) crossing: Crossing,
     /// The language's own state.
     pub language: L::Task,
     id: u64,
-    real_limit: usize,
+    real_limit: AtomicUsize,
     pub(crate) state: State,
     pub(crate) receipt: Receipt,
     pub(crate) errand: Errand,
@@ -61,14 +68,29 @@ pub struct Task<L: Language> {
 }
 
 /// What belongs to whoever has the stack (rule 2).
-struct Inner<L: Language> {
-    context: Context,
-    outermost_sp: usize,
-    stack: Option<TaskStack>,
+pub(crate) struct Inner<L: Language> {
+    /// Where it goes on: on its own stack if it is a closure, on its native one otherwise.
+    pub(crate) context: Context,
+    /// Stack pointer of the outermost frame of the stack that `context` is of.
+    pub(crate) resumed_sp: usize,
+    /// Stack pointer of the outermost frame of its own stack.
+    pub(crate) outermost_sp: usize,
+    pub(crate) stack: Option<TaskStack>,
+    /// Lent to a task of compiled code.
+    pub(crate) native: Option<TaskStack>,
     start: Option<Start<L>>,
+    pub(crate) steps: Option<Steps<L>>,
 }
 
 type Start<L> = Box<dyn FnOnce(&Current<'_, L>) + Send>;
+
+/// What a task is to do.
+pub(crate) enum Body<L: Language> {
+    /// Native code, on the task's own stack.
+    Closure(Start<L>),
+    /// Compiled code.
+    Program(Steps<L>),
+}
 
 // SAFETY: the rules in the module's documentation.
 unsafe impl<L: Language> Send for Task<L> {}
@@ -84,19 +106,27 @@ pub(crate) enum Reason {
     Yield,
     /// It waits for an unpark.
     Park,
+    /// The same, with nothing on its native stack.
+    ParkBetween,
     /// It has ended.
     Done,
 }
 
 impl<L: Language> Task<L> {
-    /// A task that will run `start` on `stack`.
-    pub(crate) fn new(shared: Arc<Shared<L>>, stack: TaskStack, start: Start<L>) -> Arc<Task<L>> {
+    /// A task that will run `body` on `stack`.
+    pub(crate) fn new(shared: Arc<Shared<L>>, stack: TaskStack, body: Body<L>) -> Arc<Task<L>> {
         let stack_hi = stack.bars.stack_hi();
+        let (start, steps, slack) = match body {
+            Body::Closure(start) => (Some(start), None, 0),
+            Body::Program(steps) => (None, Some(steps), shared.slack()),
+        };
+        let (limit, is_program) = (stack.limit + slack, steps.is_some());
         let task = Arc::new(Task {
-            stack_limit: AtomicUsize::new(stack.limit),
+            stack_limit: AtomicUsize::new(limit),
+            crossing: Crossing::default(),
             language: shared.language.new_task(),
             id: shared.next_task_id(),
-            real_limit: stack.limit,
+            real_limit: AtomicUsize::new(limit),
             state: State::ready(),
             receipt: Receipt::new(),
             errand: Errand::default(),
@@ -106,24 +136,54 @@ impl<L: Language> Task<L> {
             shared,
             inner: UnsafeCell::new(Inner {
                 context: Context::default(),
-                outermost_sp: 0,
+                resumed_sp: 0,
+                outermost_sp: stack_hi - BASE_BYTES,
                 stack: Some(stack),
-                start: Some(start),
+                native: None,
+                start,
+                steps,
             }),
             reason: Cell::new(Reason::Yield),
             listed: OnceLock::new(),
         });
         // SAFETY: nobody else has the task yet, and its stack is unused.
-        unsafe {
-            let prepared = arch::prepare(stack_hi, enter::<L>, Arc::as_ptr(&task) as usize);
-            let inner = &mut *task.inner.get();
-            inner.context = prepared.context;
-            inner.outermost_sp = prepared.outermost_sp;
-            let bars = inner.stack.as_ref().map(|stack| &stack.bars);
-            let list = |bars| Listed::new(task.id, &raw const task.state, &raw const inner.context, bars);
-            bars.map(|bars| task.listed.get_or_init(|| list(bars)));
-        }
+        unsafe { if is_program { task.prepare_managed() } else { task.prepare_closure(stack_hi) } };
+        task.relax();
         task
+    }
+
+    /// Makes the first resumption call [`enter`].
+    ///
+    /// # Safety
+    ///
+    /// The caller has the stack, which is unused.
+    unsafe fn prepare_closure(&self, stack_hi: usize) {
+        let task: *const Task<L> = self;
+        // SAFETY: passed on; rule 2.
+        unsafe {
+            let prepared = arch::prepare(stack_hi, enter::<L>, task.addr());
+            let inner = &mut *self.inner.get();
+            inner.context = prepared.context;
+            (inner.outermost_sp, inner.resumed_sp) = (prepared.outermost_sp, prepared.outermost_sp);
+            // Debuggers know of stacks that stay where they are.
+            let bars = inner.stack.as_ref().map(|stack| &stack.bars);
+            let list = |bars| Listed::new(self.id, &raw const self.state, &raw const inner.context, bars);
+            bars.map(|bars| self.listed.get_or_init(|| list(bars)));
+        }
+    }
+
+    pub(crate) fn inner(&self) -> *mut Inner<L> {
+        self.inner.get()
+    }
+
+    /// Stack pointer of the outermost frame of its own stack.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the stack (rule 2), or runs on it.
+    pub(crate) unsafe fn outermost_sp(&self) -> usize {
+        // SAFETY: rule 2.
+        unsafe { (*self.inner.get()).outermost_sp }
     }
 
     /// A number that no other task of this runtime has.
@@ -133,7 +193,25 @@ impl<L: Language> Task<L> {
 
     /// The lowest address that its frames may use.
     pub fn real_limit(&self) -> usize {
-        self.real_limit
+        self.real_limit.load(Ordering::Relaxed)
+    }
+
+    /// The stack has moved, and has this limit now. If the limit is poisoned it stays so.
+    pub(crate) fn set_real_limit(&self, limit: usize) {
+        let old = self.real_limit.swap(limit, Ordering::Relaxed);
+        // A failure means that somebody has poisoned it: the next safepoint puts the new one in.
+        let _ = self.stack_limit.compare_exchange(old, limit, Ordering::SeqCst, Ordering::Relaxed);
+    }
+
+    /// Nobody wants anything any more: puts the real limit back. Called by the task itself, before it looks who wants what.
+    pub(crate) fn relax(&self) {
+        let limit = if self.always_moves() { POISON } else { self.real_limit() };
+        self.stack_limit.store(limit, Ordering::SeqCst);
+    }
+
+    /// Shall each of its prologue checks fail?
+    fn always_moves(&self) -> bool {
+        self.shared.modes.always_move && self.crossing.managed_sp() != 0
     }
 
     /// Longest time it was held by the collector so far, in nanoseconds.
@@ -165,9 +243,10 @@ impl<L: Language> Task<L> {
         let inner = self.inner.get();
         // SAFETY: the stack is the caller's (rule 2), and nobody else enters it; `back` outlives the stay.
         unsafe {
-            arch::set_parent((*inner).outermost_sp, back);
+            let base = (*inner).resumed_sp;
+            arch::set_parent(base, back);
             arch::switch(back, &raw const (*inner).context);
-            arch::set_parent((*inner).outermost_sp, std::ptr::null());
+            arch::set_parent(base, std::ptr::null());
         }
         self.reason.get()
     }
@@ -197,11 +276,16 @@ impl<L: Language> Task<L> {
         // SAFETY: rule 2.
         let inner = unsafe { &*self.inner.get() };
         let Some(stack) = &inner.stack else { return Ok(None) };
-        // SAFETY: it does not run, so its context is saved.
-        let saved = unsafe { inner.context.registers() };
-        let registers = Registers { pc: saved.pc, sp: saved.sp, fp: saved.fp };
+        let (registers, saved_from) = if self.crossing.managed_sp() != 0 {
+            // SAFETY: it does not run, so its own stack waits.
+            unsafe { moving::registers(self) }
+        } else {
+            // SAFETY: it does not run, so its context is saved.
+            let saved = unsafe { inner.context.registers() };
+            (Registers { pc: saved.pc, sp: saved.sp, fp: saved.fp }, saved.saved_from)
+        };
         // SAFETY: as the caller promises.
-        unsafe { Stopped::new(registers, &stack.bars, inner.outermost_sp, saved.saved_from) }.map(Some)
+        unsafe { Stopped::new(registers, &stack.bars, inner.outermost_sp, saved_from) }.map(Some)
     }
 
     /// Its stack; `None` when it has ended.

@@ -1,0 +1,38 @@
+//! An architecture without a way between the two stacks: tasks of compiled code are refused before any of this is reached.
+
+use barrier_arch::arch::{SavedRegisters, trap};
+
+/// Never: see [`SUPPORTED`].
+pub(in crate::managed) const SUPPORTED: bool = false;
+
+/// Nowhere.
+pub(in crate::managed) const FP_SLOT: usize = 0;
+
+/// Stops the process.
+pub(in crate::managed) unsafe extern "C" fn native_call() {
+    trap()
+}
+
+/// Stops the process.
+pub(in crate::managed) unsafe extern "C" fn enter_managed(_task: usize, _value: usize) -> ! {
+    trap()
+}
+
+/// Stops the process.
+pub(in crate::managed) unsafe extern "C" fn restart(
+    _task: usize,
+    _native_sp: usize,
+    _entry: extern "C" fn(usize) -> !,
+) -> ! {
+    trap()
+}
+
+/// Stops the process.
+pub(in crate::managed) unsafe fn prepare(_outermost_sp: usize, _task: usize) -> usize {
+    trap()
+}
+
+/// Stops the process.
+pub(in crate::managed) unsafe fn saved(_managed_sp: usize) -> SavedRegisters {
+    trap()
+}

@@ -1,0 +1,188 @@
+//! Tasks of compiled code: two stacks each, of which the task's own may move.
+//!
+//! ```text
+//!   the task's own stack                  a native stack
+//!   ┌──────────────────┐                  ┌──────────────────┐
+//!   │ managed_base     │        step      │                  │
+//!   │ compiled frames  │   native_call    │ native function  │
+//!   │ …                │ ───────────────▶ │ what it calls    │
+//!   │ waits            │ ◀─────────────── │ perhaps: leaves  │
+//!   └──────────────────┘                  └──────────────────┘
+//! ```
+//!
+//! On its own stack there are frames of compiled code only (and that of [`managed_base`](arch), which holds no address in it). Whatever is native runs
+//! on a native stack, of which each worker has one to lend: the task takes it along when it is stopped inside of a native function, and gives it
+//! back when it is resumed and the function has ended. So a task that waits [between](Current::park_and_call) its stacks has its own only.
+//!
+//! # Rules
+//!
+//! 1. A task's own stack moves only while it waits: native code of the task moves it (it grows), or whoever has the stack because the task is stopped
+//!    (it shrinks). Neither runs on it.
+//! 2. It holds no address of itself but its saved frame pointers. The compiler keeps that: no address of a slot lives across a call.
+//! 3. Native code keeps no address in the task's own stack across anything that may move it: a safepoint, [`Current::make_room`].
+//! 4. The move is done when the new stack pointer is stored. Who interrupts before finds the old stack, as it was (I11); who interrupts after finds the
+//!    new one, complete. No other thread walks a stack that it has not stopped or claimed, so the old memory can go at once.
+//! 5. A native stack is scanned word by word. It is small, and never walked.
+//!
+//! | file | what |
+//! |---|---|
+//! | `arch/` | the way between the stacks |
+//! | `crossing.rs` | the words that it reads and writes |
+//! | `native.rs` | native stacks, and what runs first on one |
+//! | `moving.rs` | growing and shrinking |
+
+mod arch;
+pub(crate) mod crossing;
+pub(crate) mod moving;
+pub(crate) mod native;
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+use crate::current::Current;
+use crate::language::Language;
+use crate::task::Task;
+use crossing::Crossing;
+
+pub use moving::StackFull;
+
+/// Can tasks of compiled code run on this architecture?
+pub(crate) const SUPPORTED: bool = arch::SUPPORTED;
+
+/// Where the frames of tasks of compiled code lie.
+///
+/// Tasks that are a closure always have a reserved stack: native frames cannot move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StackMode {
+    /// All address space that a task may use is reserved when it starts, and becomes resident as it is touched.
+    #[default]
+    Reserve,
+    /// A task starts with `first` bytes. A stack that is full is copied to one twice as large, barriers and all (I11); one of which less than a quarter is
+    /// used, to one half as large, at its first scan.
+    Copy {
+        /// Bytes of a new task's stack: a power of two, 4 KiB say.
+        first: usize,
+    },
+}
+
+/// What a language whose stacks can move says of its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Movable {
+    /// Bytes below the stack limit that a frame may use before its prologue has asked for more room, what a native call pushes (64 bytes)
+    /// included.
+    pub slack: usize,
+}
+
+/// A call of compiled code.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    code: usize,
+    words: [usize; 2],
+}
+
+impl Call {
+    /// Calls `code(task, words[0], words[1])`, with the C convention, as the only frame on the task's own stack.
+    ///
+    /// # Safety
+    ///
+    /// `code` is such a function. It and what it calls keep the rules of [compiled code](crate#what-code-on-a-task-must-do), and run native functions
+    /// through [`native_call`] only. If stacks may move, no frame holds an address of its stack across a call but its frame pointer.
+    pub unsafe fn new(code: usize, words: [usize; 2]) -> Call {
+        Call { code, words }
+    }
+}
+
+/// What a program wants.
+#[derive(Debug)]
+pub enum Next<R> {
+    /// Compiled code shall run.
+    Call(Call),
+    /// The task has ended, with this result.
+    Done(R),
+}
+
+/// What a task of compiled code does.
+pub trait Program<L: Language>: Send + 'static {
+    /// What the task ends with.
+    type Output: Send + 'static;
+
+    /// What comes next. Runs on a native stack, while there is no frame on the task's own.
+    ///
+    /// `returned` is what the last call returned; `None` at first, and after a [`Current::restart`]. It is nobody's root any more: no safepoint
+    /// before it is in one.
+    fn next(&mut self, current: &Current<'_, L>, returned: Option<usize>) -> Next<Self::Output>;
+}
+
+/// A program without its type: no call means that the end is reached and the result is where it belongs.
+pub(crate) type Steps<L> = Box<dyn FnMut(&Current<'_, L>, Option<usize>) -> Option<Call> + Send>;
+
+/// Address of the function that compiled code calls instead of a native one, whose address it has stored into the word at [`target_offset`] of the
+/// task. The task's address is the first argument; the others, five words at most, are passed on, and so is the result.
+///
+/// A task that is a closure has no other stack to go to; it calls native functions as it likes.
+pub fn native_call() -> usize {
+    arch::native_call as *const () as usize
+}
+
+/// Where a task keeps the address of the native function that [`native_call`] goes on to, in bytes from its own.
+pub const fn target_offset() -> usize {
+    crossing::CROSSING_OFFSET + std::mem::offset_of!(Crossing, target)
+}
+
+impl<'t, L: Language> Current<'t, L> {
+    /// Is it a task of compiled code, with native code on another stack?
+    pub fn is_managed(&self) -> bool {
+        self.task().crossing.managed_sp() != 0
+    }
+
+    /// Drops all frames, on both stacks, and asks the program what comes next. The barriers of those frames count as hit.
+    ///
+    /// # Panics
+    ///
+    /// If the task is a closure.
+    ///
+    /// # Safety
+    ///
+    /// The frames on the native stack hold nothing to drop, and [`Program::next`] is not among them.
+    pub unsafe fn restart(&self) -> ! {
+        assert!(self.is_managed(), "a closure's frames cannot be dropped");
+        let task = self.task();
+        // SAFETY: we run on it, and on its native stack; nothing on its own is needed any more.
+        unsafe {
+            self.skip_barriers(task.outermost_sp());
+            task.prepare_managed();
+            let (address, native_sp) = (self.task_address(), task.crossing.native_sp.load(Ordering::Relaxed));
+            arch::restart(address, native_sp, native::on_native::<L>)
+        }
+    }
+
+    /// To be called right before a native function returns to compiled code: the task then parks without a native stack, and when it is unparked,
+    /// `again` is called in the function's place and returns to compiled code for it.
+    ///
+    /// A hundred thousand tasks that wait this way take up no more than their own stacks. What `again` needs is kept in the task's
+    /// language state.
+    ///
+    /// # Panics
+    ///
+    /// If the task is a closure.
+    pub fn park_and_call(&self, again: extern "C" fn(*const Task<L>) -> usize) {
+        assert!(self.is_managed(), "a closure has nothing to return to");
+        let crossing = &self.task().crossing;
+        crossing.target.store(again as *const () as usize, Ordering::Relaxed);
+        crossing.leaves.store(1, Ordering::Relaxed);
+    }
+
+    fn task_address(&self) -> usize {
+        let task: *const Task<L> = self.task();
+        task.addr()
+    }
+}
+
+impl fmt::Display for StackMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StackMode::Reserve => f.write_str("reserve"),
+            StackMode::Copy { first } => write!(f, "copy, from {first} bytes"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A task's own stack grows and shrinks: a new one, a copy, the old one goes.
+//!
+//! Growing follows Go's `newstack` (twice the size until the frame fits), shrinking its `shrinkstack`: half the size if less than a quarter is used,
+//! when the task is stopped for its first scan. That is outside of the pause, and before the scan: barriers of the last cycle are void then and go
+//! first, and there is no receipt yet that could be out of date.
+
+use std::sync::atomic::Ordering;
+
+use barrier_arch::SizeClass;
+use unwind_walk::Registers;
+
+use super::StackMode;
+use super::arch::FP_SLOT;
+use super::native::saved;
+use crate::collector::fatal;
+use crate::current::Current;
+use crate::language::Language;
+use crate::shared::Shared;
+use crate::stacks::{MoveStacks, Shift, TaskStack};
+use crate::task::Task;
+
+/// There is no room on a task's stack, and none to be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackFull {
+    /// The stack has the size that it may have at most.
+    #[error("the stack of {bytes} bytes is used up")]
+    Limit {
+        /// Bytes that frames may use.
+        bytes: usize,
+    },
+    /// There is no memory for a larger one.
+    #[error("no stack of {bytes} bytes to grow into: {source}")]
+    NoMemory {
+        /// The size that was asked for.
+        bytes: usize,
+        /// What the source of stacks said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl<L: Language> Current<'_, L> {
+    /// What compiled code calls, through [`super::native_call`], when its prologue check fails: afterwards a frame may reach `bytes` below the
+    /// place where the task waits. Moves the stack if it must (rule 3).
+    ///
+    /// # Errors
+    ///
+    /// [`StackFull`]; the stack is as it was.
+    ///
+    /// # Panics
+    ///
+    /// If the task is a closure, which checks for itself.
+    pub fn make_room(&self, bytes: usize) -> Result<(), StackFull> {
+        assert!(self.is_managed(), "a closure's stack has the room that it has");
+        let task = self.task();
+        // SAFETY: we run on its native stack.
+        let stack = unsafe { task.stack() }.expect("a running task has a stack");
+        let (top, size) = (stack.bars.stack_hi(), stack.bars.class().bytes());
+        let used = top - task.crossing.managed_sp() + bytes;
+        let fits = |size: usize| used + task.shared.slack() <= room(&task.shared, size);
+        if used <= top - task.real_limit() && !task.shared.modes.always_move {
+            return Ok(());
+        }
+        let sizes = std::iter::successors(Some(size), |size| size.checked_mul(2));
+        let mut sizes = sizes.take_while(|&size| size <= task.shared.stack_bytes);
+        let (Some(size), Some(mover)) = (sizes.find(|&size| fits(size)), task.shared.mover()) else {
+            return Err(StackFull::Limit { bytes: top - task.real_limit() });
+        };
+        let new = task.shared.stacks.alloc(size);
+        let new = new.map_err(|source| StackFull::NoMemory { bytes: size, source })?;
+        // SAFETY: it waits, and we run on its native stack (rule 1).
+        unsafe { move_to(task, mover, new) };
+        Ok(())
+    }
+}
+
+/// Bytes between `stack_hi` and the lowest address of a stack of `size` bytes; 0 if there is no such stack.
+fn room<L: Language>(shared: &Shared<L>, size: usize) -> usize {
+    let stolen = |class| barrier_arch::StkbarSlice::stolen_bytes(class, shared.modes.spacing);
+    SizeClass::of(size).map_or(0, |class| size - stolen(class))
+}
+
+/// Before the first scan of a stopped task: shrinks its stack if little of it is used.
+///
+/// # Safety
+///
+/// The caller has the stack.
+pub(crate) unsafe fn shrink<L: Language>(shared: &Shared<L>, task: &Task<L>) {
+    let (StackMode::Copy { first }, Some(mover)) = (shared.modes.stacks, shared.mover()) else { return };
+    // SAFETY: rule 2 of the task.
+    let Some(stack) = (unsafe { task.stack() }).filter(|_| task.crossing.managed_sp() != 0) else { return };
+    let (used, size) = (stack.bars.stack_hi() - task.crossing.managed_sp(), stack.bars.class().bytes());
+    let half = size / 2;
+    let wanted = if shared.modes.always_move { size } else { half };
+    let little = used < room(shared, size) / 4 || shared.modes.always_move;
+    let target = if half >= first && used + shared.slack() <= room(shared, half) { half } else { wanted };
+    if !little || target < first || used + shared.slack() > room(shared, target) {
+        return;
+    }
+    // No memory for the smaller one: then the larger one stays.
+    let Ok(new) = shared.stacks.alloc(target) else { return };
+    crate::collector::errand::remove_barriers(task);
+    // SAFETY: the caller has the stack, and the task waits (rule 1).
+    unsafe { move_to(task, mover, new) };
+    shared.moves.shrunk.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Moves a stack that waits, in the order of rule 4.
+///
+/// # Safety
+///
+/// The caller has the stack, or runs on the task's native one. `new` came from the runtime's source, and has room.
+unsafe fn move_to<L: Language>(task: &Task<L>, mover: &dyn MoveStacks, new: TaskStack) {
+    // SAFETY: rule 2 of the task; nobody else looks at these fields while we have the stack.
+    let inner = unsafe { &mut *task.inner() };
+    let Some(old) = inner.stack.as_ref() else { return };
+    let (old_hi, new_hi) = (old.bars.stack_hi(), new.bars.stack_hi());
+    let old_sp = task.crossing.managed_sp();
+    let mut pointers = |shift: Shift<'_>| shift_frame_pointers(old_sp, new_hi.wrapping_sub(old_hi), shift);
+    // SAFETY: the stack waits; all addresses that it holds are saved frame pointers (rule 2).
+    let moved = unsafe { mover.relocate(old, &new, old_sp, &mut pointers) };
+    let new_sp = moved.unwrap_or_else(|error| fatal::die(task, &error));
+    // SAFETY: the caller has the stack, so nobody scans it.
+    unsafe { task.receipt.carry_over(&old.bars, &new.bars) };
+    if task.shared.modes.oracle {
+        task.snapshot.lock().carry_over(&old.bars, &new.bars);
+    }
+    inner.outermost_sp = inner.outermost_sp.wrapping_add(new_hi.wrapping_sub(old_hi));
+    task.set_real_limit(new.limit + task.shared.slack());
+    let old = inner.stack.replace(new);
+    task.crossing.managed_sp.store(new_sp, Ordering::Release);
+    task.shared.moves.all.fetch_add(1, Ordering::Relaxed);
+    if let Some(old) = old {
+        // SAFETY: the task goes on on the new one, and nobody walks the old one (rule 4).
+        unsafe { task.shared.stacks.free(old) };
+    }
+}
+
+/// Shows the saved frame pointers in the new copy: one in the saved registers, then one in each frame record that those lead to.
+fn shift_frame_pointers(old_sp: usize, by: usize, shift: Shift<'_>) {
+    let mut slot = old_sp + FP_SLOT;
+    loop {
+        let copy = slot.wrapping_add(by) as *mut usize;
+        // SAFETY: a word of the copy; the chain was walked before, and ends with 0.
+        let record = unsafe { copy.read() };
+        if record == 0 {
+            return;
+        }
+        shift(copy);
+        slot = record;
+    }
+}
+
+/// The registers of a task of compiled code that waits, for a walk of its own stack.
+///
+/// # Safety
+///
+/// The task waits, and nobody enters or moves its stack meanwhile.
+pub(crate) unsafe fn registers<L: Language>(task: &Task<L>) -> (Registers, usize) {
+    // SAFETY: passed on.
+    let at = unsafe { saved(task.crossing.managed_sp()) };
+    (Registers { pc: at.pc, sp: at.sp, fp: at.fp }, at.saved_from)
+}
