@@ -1,7 +1,7 @@
 //! What no single crate can show: the crates together, on real stacks with a real collector.
 //!
 //! [`native`] is the smallest language that uses all of them: Rust functions as its code, scanned conservatively. The tests are
-//! in `tests/`, one file per subject.
+//! in `tests/`, one file per subject. `compiled` is one of compiled code, whose stacks can move.
 //!
 //! For the tests that look at every instruction: `stage`, code on a stack of its own that can be moved, and `stepper`, which shows an
 //! observer the registers between two instructions. `profiler` is a sampling profiler as a runtime would have it.
@@ -11,6 +11,8 @@
 //! These, and what looks at single instructions, are x86-64's.
 
 pub mod by;
+#[cfg(target_arch = "x86_64")]
+pub mod compiled;
 #[cfg(target_arch = "x86_64")]
 pub mod foreign;
 #[cfg(target_arch = "x86_64")]

@@ -96,11 +96,24 @@
 //! * Shade what it stores while [`Current::is_marking`], into old objects and new ones.
 //! * Keep no address of a thread-local across a safepoint: a task may go on on another thread.
 //!
+//! # Stacks that move
+//!
+//! A task is a closure ([`Runtime::spawn`]), or compiled code ([`Runtime::spawn_program`]). A closure's frames are native and stay where they are. Compiled code
+//! that keeps two more rules can run on stacks that start with 4 KiB, grow by being copied and shrink again, barriers and all
+//! ([`StackMode::Copy`]):
+//!
+//! * Its frames hold no address in their own stack but saved frame pointers, of which there is a chain.
+//! * It calls native functions through [`native_call`], which takes them to another stack. A prologue check that fails calls
+//!   [`Current::make_room`] and then [`Current::safepoint`].
+//!
+//! [`Language::movable`] says that it does. `integration-tests/src/compiled.rs` is the smallest such language.
+//!
+//!
 //! # How it works
 //!
 //! Tasks are queued and stolen between workers (`queue.rs`). A task that runs is stopped by a poisoned stack limit; its worker
 //! then does what the collector asks for (`collector/errand.rs`). The world is stopped by a gate that workers pass before they run
-//! tasks (`gate.rs`). One cycle is told in `collector/cycle.rs`. A task's state is one word (`task/state.rs`).
+//! tasks (`gate.rs`). The two stacks of compiled code are explained in `managed/mod.rs`. One cycle is told in `collector/cycle.rs`. A task's state is one word (`task/state.rs`).
 //!
 //! A task that panics is caught at its boundary: [`JoinHandle::join`] returns the panic. Broken invariants of the collector
 //! stop the process with a dump of the barriers: going on would corrupt memory.
@@ -127,7 +140,7 @@ mod worker;
 pub use collector::stats::CycleStats;
 pub use current::Current;
 pub use language::{Language, Visit};
-pub use managed::{Call, Movable, Next, Program, StackFull, StackMode, native_call, target_offset};
+pub use managed::{Call, Movable, Next, Program, StackFull, StackMode, TARGET_OFFSET, native_call};
 pub use runtime::{Builder, Runtime, StartError};
 pub use shared::SpawnError;
 pub use stacks::{MoveStacks, PooledStacks, Shift, StackSource, TaskStack};

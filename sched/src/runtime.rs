@@ -152,8 +152,8 @@ impl<L: Language> Builder<L> {
         self
     }
 
-    /// Debugging of code whose stacks move: each prologue check fails, and moves the stack (to one of the same size, if it need not grow), and so
-    /// does each first scan.
+    /// Debugging of code whose stacks move: each prologue check fails, and moves the stack (to one of the same size, if it need not grow; while no more than
+    /// 16 KiB of it is used), and so does each first scan. After 20,000 moves it is enough of the former.
     pub fn always_move(mut self, on: bool) -> Self {
         self.always_move = on;
         self

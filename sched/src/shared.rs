@@ -35,6 +35,9 @@ pub(crate) struct Modes {
     pub(crate) always_move: bool,
 }
 
+/// How many moves of stacks that always move are enough.
+const ALWAYS_MOVES: usize = 20_000;
+
 /// How often stacks have moved.
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
@@ -172,6 +175,11 @@ impl<L: Language> Shared<L> {
     /// How stacks move; `None` if they do not.
     pub(crate) fn mover(&self) -> Option<&dyn MoveStacks> {
         self.stacks.mover().filter(|_| self.modes.stacks != StackMode::Reserve)
+    }
+
+    /// Is it still so that each prologue check moves a stack?
+    pub(crate) fn always_moves(&self) -> bool {
+        self.modes.always_move && self.moves.all.load(Ordering::Relaxed) < ALWAYS_MOVES
     }
 
     /// Bytes below the limit of a stack of compiled code that are kept free.

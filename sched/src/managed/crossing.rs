@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where it lies in every task: right behind the stack limit.
-pub(super) const CROSSING_OFFSET: usize = 8;
+pub(crate) const CROSSING_OFFSET: usize = size_of::<usize>();
 
 /// The two stacks of a task, as assembly sees them. Written by whoever has the task's stack, and by its own code.
 #[repr(C)]

@@ -44,6 +44,7 @@ use crate::language::Language;
 use crate::task::Task;
 use crossing::Crossing;
 
+pub use arch::native_call;
 pub use moving::StackFull;
 
 /// Can tasks of compiled code run on this architecture?
@@ -108,7 +109,7 @@ pub trait Program<L: Language>: Send + 'static {
 
     /// What comes next. Runs on a native stack, while there is no frame on the task's own.
     ///
-    /// `returned` is what the last call returned; `None` at first, and after a [`Current::restart`]. It is nobody's root any more: no safepoint
+    /// `returned` is what the last call returned; `None` at first. It is nobody's root any more: no safepoint
     /// before it is in one.
     fn next(&mut self, current: &Current<'_, L>, returned: Option<usize>) -> Next<Self::Output>;
 }
@@ -116,44 +117,13 @@ pub trait Program<L: Language>: Send + 'static {
 /// A program without its type: no call means that the end is reached and the result is where it belongs.
 pub(crate) type Steps<L> = Box<dyn FnMut(&Current<'_, L>, Option<usize>) -> Option<Call> + Send>;
 
-/// Address of the function that compiled code calls instead of a native one, whose address it has stored into the word at [`target_offset`] of the
-/// task. The task's address is the first argument; the others, five words at most, are passed on, and so is the result.
-///
-/// A task that is a closure has no other stack to go to; it calls native functions as it likes.
-pub fn native_call() -> usize {
-    arch::native_call as *const () as usize
-}
-
 /// Where a task keeps the address of the native function that [`native_call`] goes on to, in bytes from its own.
-pub const fn target_offset() -> usize {
-    crossing::CROSSING_OFFSET + std::mem::offset_of!(Crossing, target)
-}
+pub const TARGET_OFFSET: usize = crossing::CROSSING_OFFSET + std::mem::offset_of!(Crossing, target);
 
 impl<'t, L: Language> Current<'t, L> {
     /// Is it a task of compiled code, with native code on another stack?
     pub fn is_managed(&self) -> bool {
         self.task().crossing.managed_sp() != 0
-    }
-
-    /// Drops all frames, on both stacks, and asks the program what comes next. The barriers of those frames count as hit.
-    ///
-    /// # Panics
-    ///
-    /// If the task is a closure.
-    ///
-    /// # Safety
-    ///
-    /// The frames on the native stack hold nothing to drop, and [`Program::next`] is not among them.
-    pub unsafe fn restart(&self) -> ! {
-        assert!(self.is_managed(), "a closure's frames cannot be dropped");
-        let task = self.task();
-        // SAFETY: we run on it, and on its native stack; nothing on its own is needed any more.
-        unsafe {
-            self.skip_barriers(task.outermost_sp());
-            task.prepare_managed();
-            let (address, native_sp) = (self.task_address(), task.crossing.native_sp.load(Ordering::Relaxed));
-            arch::restart(address, native_sp, native::on_native::<L>)
-        }
     }
 
     /// To be called right before a native function returns to compiled code: the task then parks without a native stack, and when it is unparked,
@@ -170,11 +140,6 @@ impl<'t, L: Language> Current<'t, L> {
         let crossing = &self.task().crossing;
         crossing.target.store(again as *const () as usize, Ordering::Relaxed);
         crossing.leaves.store(1, Ordering::Relaxed);
-    }
-
-    fn task_address(&self) -> usize {
-        let task: *const Task<L> = self.task();
-        task.addr()
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::sync::atomic::Ordering;
 
-use barrier_arch::SizeClass;
 use unwind_walk::Registers;
 
 use super::StackMode;
@@ -18,6 +17,9 @@ use crate::language::Language;
 use crate::shared::Shared;
 use crate::stacks::{MoveStacks, Shift, TaskStack};
 use crate::task::Task;
+
+/// A stack that moves at each prologue check does so as long as no more than this is used of it: recursion would be quadratic.
+const ALWAYS_BYTES: usize = 16 << 10;
 
 /// There is no room on a task's stack, and none to be had.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +43,7 @@ pub enum StackFull {
 
 impl<L: Language> Current<'_, L> {
     /// What compiled code calls, through [`super::native_call`], when its prologue check fails: afterwards a frame may reach `bytes` below the
-    /// place where the task waits. Moves the stack if it must (rule 3).
+    /// place where the task waits. Moves the stack if it must (rule 3), to one of `most` bytes at most.
     ///
     /// # Errors
     ///
@@ -50,34 +52,68 @@ impl<L: Language> Current<'_, L> {
     /// # Panics
     ///
     /// If the task is a closure, which checks for itself.
-    pub fn make_room(&self, bytes: usize) -> Result<(), StackFull> {
+    pub fn make_room(&self, bytes: usize, most: usize) -> Result<(), StackFull> {
         assert!(self.is_managed(), "a closure's stack has the room that it has");
         let task = self.task();
         // SAFETY: we run on its native stack.
         let stack = unsafe { task.stack() }.expect("a running task has a stack");
         let (top, size) = (stack.bars.stack_hi(), stack.bars.class().bytes());
         let used = top - task.crossing.managed_sp() + bytes;
-        let fits = |size: usize| used + task.shared.slack() <= room(&task.shared, size);
-        if used <= top - task.real_limit() && !task.shared.modes.always_move {
+        let for_fun = task.shared.always_moves() && used - bytes <= ALWAYS_BYTES;
+        if used <= top - task.real_limit() && !for_fun {
             return Ok(());
         }
-        let sizes = std::iter::successors(Some(size), |size| size.checked_mul(2));
-        let mut sizes = sizes.take_while(|&size| size <= task.shared.stack_bytes);
-        let (Some(size), Some(mover)) = (sizes.find(|&size| fits(size)), task.shared.mover()) else {
-            return Err(StackFull::Limit { bytes: top - task.real_limit() });
-        };
-        let new = task.shared.stacks.alloc(size);
-        let new = new.map_err(|source| StackFull::NoMemory { bytes: size, source })?;
+        let most = most.min(task.shared.stack_bytes);
+        let full = StackFull::Limit { bytes: top - task.real_limit() };
+        let Some(mover) = task.shared.mover() else { return Err(full) };
+        let new = larger(&task.shared, size, most, used)?.ok_or(full)?;
         // SAFETY: it waits, and we run on its native stack (rule 1).
         unsafe { move_to(task, mover, new) };
         Ok(())
     }
 }
 
-/// Bytes between `stack_hi` and the lowest address of a stack of `size` bytes; 0 if there is no such stack.
-fn room<L: Language>(shared: &Shared<L>, size: usize) -> usize {
-    let stolen = |class| barrier_arch::StkbarSlice::stolen_bytes(class, shared.modes.spacing);
-    SizeClass::of(size).map_or(0, |class| size - stolen(class))
+impl<L: Language> Current<'_, L> {
+    /// Size of the largest stack that a task may have.
+    pub fn most_stack_bytes(&self) -> usize {
+        self.task().shared.stack_bytes
+    }
+}
+
+/// A stack of `size` bytes, or twice as many, and so on up to `most`, on which `used` bytes fit. `None` if that is still too small.
+fn larger<L: Language>(
+    shared: &Shared<L>,
+    mut size: usize,
+    most: usize,
+    used: usize,
+) -> Result<Option<TaskStack>, StackFull> {
+    while size <= most {
+        // Not to be asked for in vain.
+        if used <= size {
+            let new = shared.stacks.alloc(size);
+            let new = new.map_err(|source| StackFull::NoMemory { bytes: size, source })?;
+            if let Some(new) = if_it_fits(shared, new, used) {
+                return Ok(Some(new));
+            }
+        }
+        size *= 2;
+    }
+    Ok(None)
+}
+
+/// `new`, unless `used` bytes and what is kept free do not fit: then it goes back.
+fn if_it_fits<L: Language>(shared: &Shared<L>, new: TaskStack, used: usize) -> Option<TaskStack> {
+    if used + shared.slack() <= room(&new) {
+        return Some(new);
+    }
+    // SAFETY: nobody has used it.
+    unsafe { shared.stacks.free(new) };
+    None
+}
+
+/// Bytes that frames may use.
+fn room(stack: &TaskStack) -> usize {
+    stack.bars.stack_hi().saturating_sub(stack.limit)
 }
 
 /// Before the first scan of a stopped task: shrinks its stack if little of it is used.
@@ -87,18 +123,22 @@ fn room<L: Language>(shared: &Shared<L>, size: usize) -> usize {
 /// The caller has the stack.
 pub(crate) unsafe fn shrink<L: Language>(shared: &Shared<L>, task: &Task<L>) {
     let (StackMode::Copy { first }, Some(mover)) = (shared.modes.stacks, shared.mover()) else { return };
+    // Collector and worker may both come for the first scan. Only the one that is first may take away barriers.
+    if shared.phases.cycle().is_none_or(|cycle| task.receipt.is_scanned(cycle)) {
+        return;
+    }
     // SAFETY: rule 2 of the task.
     let Some(stack) = (unsafe { task.stack() }).filter(|_| task.crossing.managed_sp() != 0) else { return };
     let (used, size) = (stack.bars.stack_hi() - task.crossing.managed_sp(), stack.bars.class().bytes());
-    let half = size / 2;
-    let wanted = if shared.modes.always_move { size } else { half };
-    let little = used < room(shared, size) / 4 || shared.modes.always_move;
-    let target = if half >= first && used + shared.slack() <= room(shared, half) { half } else { wanted };
-    if !little || target < first || used + shared.slack() > room(shared, target) {
+    let always = shared.modes.always_move;
+    if !always && used >= room(stack) / 4 {
         return;
     }
+    let half = Some(size / 2).filter(|half| *half >= first);
+    let sizes = half.into_iter().chain(always.then_some(size));
     // No memory for the smaller one: then the larger one stays.
-    let Ok(new) = shared.stacks.alloc(target) else { return };
+    let new = sizes.filter_map(|size| if_it_fits(shared, shared.stacks.alloc(size).ok()?, used)).next();
+    let Some(new) = new else { return };
     crate::collector::errand::remove_barriers(task);
     // SAFETY: the caller has the stack, and the task waits (rule 1).
     unsafe { move_to(task, mover, new) };

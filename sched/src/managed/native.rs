@@ -130,7 +130,7 @@ pub(crate) unsafe fn saved(managed_sp: usize) -> arch::SavedRegisters {
 }
 
 /// The first function on a native stack: calls `target`, and goes on with compiled code.
-pub(super) extern "C" fn on_native<L: Language>(task: usize) -> ! {
+extern "C" fn on_native<L: Language>(task: usize) -> ! {
     let task = task as *const Task<L>;
     // SAFETY: the worker that resumed the task keeps it alive.
     let crossing = unsafe { &(*task).crossing };
@@ -155,7 +155,7 @@ extern "C" fn leave_between<L: Language>(task: *const Task<L>) -> ! {
     arch::trap()
 }
 
-/// The program's first call, or the first after a restart.
+/// The program's first call.
 extern "C" fn step_first<L: Language>(task: *const Task<L>) -> usize {
     step(task, |_| None)
 }

@@ -28,7 +28,7 @@ use crate::collector::errand::Errand;
 use crate::current::Current;
 use crate::debug_list::Listed;
 use crate::language::Language;
-use crate::managed::crossing::Crossing;
+use crate::managed::crossing::{CROSSING_OFFSET, Crossing};
 use crate::managed::{Steps, moving};
 use crate::shared::Shared;
 use crate::stacks::TaskStack;
@@ -115,6 +115,7 @@ pub(crate) enum Reason {
 impl<L: Language> Task<L> {
     /// A task that will run `body` on `stack`.
     pub(crate) fn new(shared: Arc<Shared<L>>, stack: TaskStack, body: Body<L>) -> Arc<Task<L>> {
+        const { assert!(std::mem::offset_of!(Self, crossing) == CROSSING_OFFSET, "assembly looks for it there") };
         let stack_hi = stack.bars.stack_hi();
         let (start, steps, slack) = match body {
             Body::Closure(start) => (Some(start), None, 0),
@@ -209,9 +210,9 @@ impl<L: Language> Task<L> {
         self.stack_limit.store(limit, Ordering::SeqCst);
     }
 
-    /// Shall each of its prologue checks fail?
+    /// Shall its next prologue check fail, whatever anybody wants?
     fn always_moves(&self) -> bool {
-        self.shared.modes.always_move && self.crossing.managed_sp() != 0
+        self.shared.always_moves() && self.crossing.managed_sp() != 0
     }
 
     /// Longest time it was held by the collector so far, in nanoseconds.

@@ -8,22 +8,17 @@ pub(in crate::managed) const SUPPORTED: bool = false;
 /// Nowhere.
 pub(in crate::managed) const FP_SLOT: usize = 0;
 
-/// Stops the process.
-pub(in crate::managed) unsafe extern "C" fn native_call() {
+/// Would call a native function from compiled code; here it stops the process.
+///
+/// # Safety
+///
+/// None: it never returns.
+pub unsafe extern "C" fn native_call() {
     trap()
 }
 
 /// Stops the process.
 pub(in crate::managed) unsafe extern "C" fn enter_managed(_task: usize, _value: usize) -> ! {
-    trap()
-}
-
-/// Stops the process.
-pub(in crate::managed) unsafe extern "C" fn restart(
-    _task: usize,
-    _native_sp: usize,
-    _entry: extern "C" fn(usize) -> !,
-) -> ! {
     trap()
 }
 

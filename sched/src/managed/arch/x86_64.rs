@@ -41,12 +41,21 @@ const WORDS: usize = CROSSING_OFFSET + offset_of!(Crossing, words);
 /// The expressions below have one byte for it, and one bit of that is a sign.
 const _: () = assert!(MANAGED_SP < 64);
 
-/// Called by compiled code on the task's own stack, with the task in `rdi`; goes on to `target` with all arguments, on the native stack.
+/// What compiled code calls instead of a native function, with the task's address in the first argument and the native function's in the word at
+/// [`TARGET_OFFSET`](crate::TARGET_OFFSET) of the task. The other arguments, five words at most, are passed on, and so is the result.
+///
+/// The function runs on the task's native stack. A task that is a closure has none: there it is a plain call.
+///
+/// # Safety
+///
+/// The caller runs on that task, and the function takes these arguments by the C convention. Not to be called from Rust.
 #[unsafe(naked)]
-pub(in crate::managed) unsafe extern "C" fn native_call() {
+pub unsafe extern "C" fn native_call() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_signal_frame",
+        "cmp qword ptr [rdi + {managed_sp}], 0",
+        "je 4f",
         "push rbp", // a frame record, for walks by frame pointer
         ".cfi_def_cfa_offset 16",
         ".cfi_offset 6, -16",
@@ -75,6 +84,7 @@ pub(in crate::managed) unsafe extern "C" fn native_call() {
         "jne 2f",
         "mov rsp, [rdi + {managed_sp}]", // wherever the stack is by now
         ".cfi_def_cfa 7, 56",
+        "lea rbp, [rsp + 40]", // the frame record again, for walks by frame pointer
         "pop r15",
         ".cfi_def_cfa_offset 48",
         ".cfi_restore 15",
@@ -98,6 +108,10 @@ pub(in crate::managed) unsafe extern "C" fn native_call() {
         ".cfi_undefined 16",
         "call [rdi + {between}]",
         "ud2",
+        "4:", // as if it had been called right away
+        ".cfi_def_cfa 7, 8",
+        ".cfi_offset 16, -8",
+        "jmp [rdi + {target}]",
         ".cfi_endproc",
         managed_sp = const MANAGED_SP,
         native_sp = const NATIVE_SP,
@@ -128,28 +142,6 @@ pub(in crate::managed) unsafe extern "C" fn enter_managed(task: usize, value: us
         "ret",
         ".cfi_endproc",
         managed_sp = const MANAGED_SP,
-    )
-}
-
-/// Drops all frames of the native stack whose highest is at `native_sp`, and calls `entry(task)` there.
-///
-/// # Safety
-///
-/// The caller runs on that stack, in frames that hold nothing to drop.
-#[unsafe(naked)]
-pub(in crate::managed) unsafe extern "C" fn restart(
-    task: usize,
-    native_sp: usize,
-    entry: extern "C" fn(usize) -> !,
-) -> ! {
-    naked_asm!(
-        ".cfi_startproc",
-        ".cfi_undefined 16",
-        "mov rsp, rsi",
-        "xor ebp, ebp", // chains of frame records end here
-        "push rbp",     // as if called: no return address
-        "jmp rdx",
-        ".cfi_endproc",
     )
 }
 

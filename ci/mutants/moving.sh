@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# I11 where stacks grow and shrink beside the collector.
+
+mutant moved-barrier-keeps-its-old-stub barrier-arch/src/patch.rs integration-tests moving moves_under_its_barriers <<'END'
+                word.store(new.stub(index).pc(), Ordering::Relaxed);
+====
+                word.store(old.stub(index).pc(), Ordering::Relaxed);
+END
+
+mutant slot-of-a-moved-barrier-not-shifted barrier-arch/src/patch.rs integration-tests moving moves_under_its_barriers <<'END'
+        let slot = old_slot.wrapping_sub(old.stack_hi()).wrapping_add(new.stack_hi());
+====
+        let slot = old_slot;
+END
+
+mutant saved-frame-pointer-of-a-moved-stack-not-shifted sched/src/managed/moving.rs integration-tests moving deep_recursion <<'END'
+        shift(copy);
+====
+        let _ = &shift;
+END
+
+mutant task-goes-on-on-its-old-stack sched/src/managed/moving.rs integration-tests moving deep_recursion <<'END'
+    task.crossing.managed_sp.store(new_sp, Ordering::Release);
+====
+    let _ = new_sp;
+END
+
+mutant receipt-of-a-moved-stack-left-behind sched/src/managed/moving.rs integration-tests moving still_scanned_once <<'END'
+    unsafe { task.receipt.carry_over(&old.bars, &new.bars) };
+====
+    let _ = |old: &TaskStack| unsafe { task.receipt.carry_over(&old.bars, &new.bars) };
+END
+
+mutant stack-in-use-shrinks sched/src/managed/moving.rs integration-tests moving little_used <<'END'
+    if !always && used >= room(stack) / 4 {
+====
+    if !always && used >= room(stack) {
+END
+
+mutant limit-of-a-moved-stack-stays sched/src/managed/moving.rs integration-tests moving deep_recursion <<'END'
+    task.set_real_limit(new.limit + task.shared.slack());
+====
+    let _ = Task::set_real_limit;
+END
+
+mutant scanned-stack-shrinks-at-a-second-request sched/src/managed/moving.rs integration-tests moving still_scanned_once <<'END'
+    if shared.phases.cycle().is_none_or(|cycle| task.receipt.is_scanned(cycle)) {
+====
+    if shared.phases.cycle().is_none() {
+END

@@ -1,0 +1,294 @@
+//! A language of compiled code, written by hand: one procedure, `descend`, that recurses to a given depth, holds a cell of the heap in
+//! each frame, and calls whatever the test wants at the bottom. Its stacks can move.
+//!
+//! ```text
+//!   rbp      frame record
+//!   rsp+32   number of the cell
+//!   rsp+24   result so far
+//!   rsp+16   address of the task
+//!   rsp+8    levels yet to come
+//!   rsp      the cell                 ◀── the one root, at each call
+//! ```
+
+use std::arch::global_asm;
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use barrier_arch::Spacing;
+use gc_mark::heap::{AllocCache, HeapConfig, MarkSweep, ObjectModel};
+use gc_mark::{FrameMap, FrameRoots};
+use sched::{Builder, Call, Current, Language, Movable, Next, Program, Runtime, StackMode, Visit};
+use unwind_walk::FramePointers;
+
+/// A green thread of this language.
+pub type Task = sched::Task<Compiled>;
+
+/// Bytes below the limit: a frame with its record and return address, and a native call.
+const SLACK: usize = 160;
+
+/// What is done at the bottom of the recursion.
+pub type Leaf = Box<dyn Fn(&Current<'_, Compiled>) + Send + Sync>;
+
+/// A cell is a check word and a number that no other has. A value is a cell's address or 0.
+#[derive(Debug)]
+pub struct Numbered;
+
+// SAFETY: values are 0 or come from `cell`; there are no references in cells.
+unsafe impl ObjectModel for Numbered {
+    fn reference(&self, value: usize) -> Option<usize> {
+        (value != 0).then_some(value)
+    }
+    unsafe fn visit(&self, _: *const u8, _: usize, _: impl FnMut(usize)) {}
+}
+
+/// First word of every cell.
+const CHECK: usize = 0x5eed_ce11;
+
+/// The language.
+pub struct Compiled {
+    heap: MarkSweep<Numbered>,
+    frames: Sites,
+    cells: AtomicUsize,
+    leaf: Leaf,
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").field("heap", &self.heap).finish_non_exhaustive()
+    }
+}
+
+global_asm!(
+    // (task, levels) -> levels + 1
+    ".globl test_descend",
+    ".hidden test_descend",
+    "test_descend:",
+    "push rbp",
+    "mov rbp, rsp",
+    "sub rsp, 48",
+    "mov [rsp + 16], rdi",
+    "mov [rsp + 8], rsi",
+    "mov qword ptr [rsp], 0",
+    "cmp rsp, [rdi + {limit}]",
+    "jae 2f",
+    "lea rax, [rip + {check}]",
+    "mov [rdi + {target}], rax",
+    "call {native}",
+    ".globl test_checked",
+    ".hidden test_checked",
+    "test_checked:",
+    "mov rdi, [rsp + 16]",
+    "2:",
+    "lea rax, [rip + {cell}]",
+    "mov [rdi + {target}], rax",
+    "call {native}",
+    ".globl test_allocated",
+    ".hidden test_allocated",
+    "test_allocated:",
+    "mov [rsp], rax",
+    "mov rax, [rax + 8]",
+    "mov [rsp + 32], rax",
+    "mov rdi, [rsp + 16]",
+    "mov rsi, [rsp + 8]",
+    "sub rsi, 1",
+    "jb 3f",
+    "call test_descend",
+    ".globl test_returned",
+    ".hidden test_returned",
+    "test_returned:",
+    "jmp 4f",
+    "3:",
+    "lea rax, [rip + {leaf}]",
+    "mov [rdi + {target}], rax",
+    "call {native}",
+    ".globl test_left",
+    ".hidden test_left",
+    "test_left:",
+    "xor eax, eax",
+    "4:",
+    "add rax, 1",
+    "mov [rsp + 24], rax",
+    "mov rdi, [rsp + 16]",
+    "mov rsi, [rsp]",
+    "mov rdx, [rsp + 32]",
+    "lea rax, [rip + {look}]",
+    "mov [rdi + {target}], rax",
+    "call {native}",
+    ".globl test_looked",
+    ".hidden test_looked",
+    "test_looked:",
+    "mov rax, [rsp + 24]",
+    "leave",
+    "ret",
+    ".globl test_end",
+    ".hidden test_end",
+    "test_end:",
+    limit = const offset_of!(Task, stack_limit),
+    target = const sched::TARGET_OFFSET,
+    native = sym sched::native_call,
+    check = sym check,
+    cell = sym cell,
+    leaf = sym leaf,
+    look = sym look,
+);
+
+unsafe extern "C" {
+    fn test_descend();
+    fn test_checked();
+    fn test_allocated();
+    fn test_returned();
+    fn test_left();
+    fn test_looked();
+    fn test_end();
+}
+
+/// # Safety
+///
+/// Compiled code passes the task that it runs on.
+unsafe fn current<'t>(task: *const Task) -> Current<'t, Compiled> {
+    // SAFETY: passed on.
+    unsafe { Current::from_raw(task) }
+}
+
+extern "C" fn check(task: *const Task) {
+    // SAFETY: called by the code above.
+    let current = unsafe { current(task) };
+    current.make_room(0, usize::MAX).expect("the depth fits");
+    current.safepoint();
+}
+
+extern "C" fn cell(task: *const Task) -> usize {
+    // SAFETY: called by the code above.
+    let current = unsafe { current(task) };
+    let heap = current.language().heap();
+    current.safepoint();
+    if heap.wants_collection() {
+        current.request_collection();
+    }
+    let words = current.with_worker(|cache| heap.alloc(cache, 16)).expect("the heap is large enough");
+    let number = current.language().cells.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: fresh memory of that size.
+    unsafe { words.cast::<[usize; 2]>().write([CHECK, number]) };
+    words.as_ptr() as usize
+}
+
+extern "C" fn leaf(task: *const Task) {
+    // SAFETY: called by the code above.
+    let current = unsafe { current(task) };
+    (current.language().leaf)(&current);
+}
+
+/// Is the cell still the one that it was?
+extern "C" fn look(_: *const Task, cell: usize, number: usize) {
+    // SAFETY: it was a cell; the heap's memory stays mapped.
+    let words = unsafe { *(cell as *const [usize; 2]) };
+    assert_eq!(words, [CHECK, number], "cell {cell:#x} was freed");
+}
+
+/// Where calls return to: each frame there has one root, at its stack pointer.
+#[derive(Debug)]
+pub struct Sites([usize; 5]);
+
+impl Sites {
+    fn new() -> Sites {
+        let sites: [unsafe extern "C" fn(); 5] =
+            [test_checked, test_allocated, test_returned, test_left, test_looked];
+        Sites(sites.map(|site| site as *const () as usize))
+    }
+
+    /// Does the recursion wait for the next level at `pc`?
+    pub fn is_level(pc: usize) -> bool {
+        pc == test_returned as *const () as usize
+    }
+}
+
+impl FrameMap for Sites {
+    fn roots_at(&self, return_pc: usize) -> FrameRoots<'_> {
+        if self.0.contains(&return_pc) {
+            FrameRoots::Precise { slots: &[0], vouched: true }
+        } else {
+            FrameRoots::Conservative { vouched: false }
+        }
+    }
+
+    fn describe(&self, pc: usize, out: &mut dyn std::fmt::Write) -> std::fmt::Result {
+        let code = test_descend as *const () as usize..test_end as *const () as usize;
+        if code.contains(&pc) { out.write_str("descend") } else { Ok(()) }
+    }
+}
+
+impl Language for Compiled {
+    type Heap = MarkSweep<Numbered>;
+    type Frames = Sites;
+    type Unwind = FramePointers;
+    type Worker = AllocCache;
+    type Task = AtomicUsize;
+
+    fn heap(&self) -> &MarkSweep<Numbered> {
+        &self.heap
+    }
+    fn frames(&self) -> &Sites {
+        &self.frames
+    }
+    fn unwind(&self) -> FramePointers {
+        FramePointers
+    }
+    fn new_worker(&self) -> AllocCache {
+        self.heap.cache()
+    }
+    fn new_task(&self) -> AtomicUsize {
+        AtomicUsize::new(0)
+    }
+    fn movable(&self) -> Option<Movable> {
+        Some(Movable { slack: SLACK })
+    }
+    fn visit_roots(&self, _: &mut Visit<'_>) {}
+    fn visit_task_roots(&self, _: &AtomicUsize, _: &mut Visit<'_>) {}
+}
+
+/// The two kinds of stacks on which every mechanism of tasks of compiled code is tested.
+pub const STACKS: [StackMode; 2] = [StackMode::Reserve, StackMode::Copy { first: 4096 }];
+
+impl Compiled {
+    /// A runtime in the making that calls `leaf` at the bottom of each recursion; its stacks may be 1 MiB.
+    pub fn builder(
+        spacing: Spacing,
+        stacks: StackMode,
+        leaf: impl Fn(&Current<'_, Compiled>) + Send + Sync + 'static,
+    ) -> Builder<Compiled> {
+        let config = HeapConfig { limit_bytes: 256 << 20, ..HeapConfig::default() };
+        let heap = MarkSweep::new(Numbered, config).expect("an arena");
+        let language =
+            Compiled { heap, frames: Sites::new(), cells: AtomicUsize::new(0), leaf: Box::new(leaf) };
+        Runtime::builder(language).spacing(spacing).stack_mode(stacks).stack_bytes(1 << 20)
+    }
+}
+
+/// Descends to each of these depths, one after the other; ends with the sum of what came back.
+#[derive(Clone, Debug)]
+pub struct Descents {
+    depths: Vec<usize>,
+    sum: usize,
+}
+
+impl Descents {
+    /// To these depths.
+    pub fn to(depths: impl IntoIterator<Item = usize>) -> Descents {
+        Descents { depths: depths.into_iter().collect(), sum: 0 }
+    }
+}
+
+impl Program<Compiled> for Descents {
+    type Output = usize;
+
+    fn next(&mut self, current: &Current<'_, Compiled>, returned: Option<usize>) -> Next<usize> {
+        self.sum += returned.unwrap_or(0);
+        if self.depths.is_empty() {
+            return Next::Done(self.sum);
+        }
+        let levels = self.depths.remove(0);
+        current.task().language.store(levels, Ordering::Relaxed);
+        // SAFETY: the code above.
+        Next::Call(unsafe { Call::new(test_descend as *const () as usize, [levels, 0]) })
+    }
+}
