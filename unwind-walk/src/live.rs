@@ -91,15 +91,16 @@ mod tests {
     fn exactly_the_aligned_words_within_bounds_are_read() {
         let words: [usize; 8] = core::array::from_fn(|i| i + 100);
         let start = words.as_ptr() as usize;
-        for (from, to) in [(0, 64), (3, 61), (8, 56), (16, 16), (24, 8)] {
+        const END: usize = 8 * WORD;
+        for (from, to) in [(0, END), (3, END - 3), (WORD, 7 * WORD), (2 * WORD, 2 * WORD), (3 * WORD, WORD)] {
             // SAFETY: within `words`.
             let live = unsafe { LiveStack::new(start + from, start + to) };
-            for offset in 0..64 {
+            for offset in 0..END {
                 let inside = offset % WORD == 0 && offset >= from && offset + WORD <= to;
                 let expected = inside.then(|| words[offset / WORD]);
                 assert_eq!(live.read_word(start + offset), expected, "{from}..{to} at {offset}");
             }
-            for far in [0, 1, usize::MAX, usize::MAX - 7, start - 8, start + 64] {
+            for far in [0, 1, usize::MAX, usize::MAX - 7, start - 8, start + END] {
                 assert_eq!(live.read_word(far), None);
             }
         }

@@ -65,7 +65,7 @@ fn wrong_frame_pointers_have_names() {
             spoil(3, StepError::Misaligned(3));
             spoil(usize::MAX, StepError::Misaligned(usize::MAX));
             // Outside of the stack: above it, at the very end of the address space, below it.
-            let (above, end, below) = (stack.bars.top() + 64, usize::MAX - 15, stack.lo() - 64);
+            let (above, end, below) = (stack.bars.top() + 64, usize::MAX - (2 * WORD - 1), stack.lo() - 64);
             spoil(above, StepError::Unreadable(first_read(above)));
             spoil(end, StepError::NotAbove { sp, cfa: SimStack::cfa_by(end) });
             spoil(below, StepError::NotAbove { sp, cfa: SimStack::cfa_by(below) });

@@ -276,19 +276,22 @@ pub(super) fn trampoline() -> usize {
 
 /// Where the trampoline will go on, and with which stack pointer, if it was interrupted at `pc` with `sp`.
 ///
-/// `bars` is that stack's array if it is known; what `read` reads is not needed here: the last record that is popped says it. `None`
-/// if `pc` is not in the trampoline or the record is missing. Completes the step on paper, as Go's `gentraceback` does;
+/// `bars` is that stack's array if it is known: the last record that is popped says it. Without, the word that the tail leaves by
+/// does, once it is written; `read` reads a word of the stack. `None` if `pc` is not in the trampoline or neither tells. Completes the step on paper, as Go's `gentraceback` does;
 /// nothing is changed.
 pub fn interrupted_return(
     pc: usize,
     sp: usize,
     bars: Option<&StkbarSlice>,
-    _read: impl Fn(usize) -> Option<usize>,
+    read: impl Fn(usize) -> Option<usize>,
 ) -> Option<(usize, usize)> {
-    let bars = bars.filter(|_| is_trampoline(pc))?;
+    if !is_trampoline(pc) {
+        return None;
+    }
     let sp = sp.wrapping_add(SLOT_BYTES * words_pushed(pc - stub_table()));
-    let record = bars.get(bars.last_popped(sp)?)?;
-    Some((record.return_pc(), sp))
+    let record = bars.and_then(|bars| bars.get(bars.last_popped(sp)?));
+    let healed = || read(sp.checked_sub(SLOT_BYTES)?).filter(|&word| !is_trampoline(word));
+    record.map(|record| record.return_pc()).or_else(healed).map(|pc| (pc, sp))
 }
 
 /// Words between the stack pointer and where it was after the return, at this distance from the first stub.
