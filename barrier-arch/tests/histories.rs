@@ -223,7 +223,8 @@ impl History {
         let base = self.stack.bars.base();
         let slots: Vec<usize> = self.frames.iter().map(|frame| frame.slot).collect();
         let live_or_array =
-            |address: usize| address >= self.stack.bars.stack_hi() || slots.contains(&address);
+            // A slot is wider than a word on x32.
+            |address: usize| address >= self.stack.bars.stack_hi() || slots.contains(&(address / SLOT_BYTES * SLOT_BYTES));
         let sp = self.sp();
         for (i, (&old, new)) in before.iter().zip(self.stack.snapshot()).enumerate() {
             let address = base + size_of::<usize>() * i;
