@@ -82,9 +82,9 @@ mutant receipt-good-for-any-stack gc-mark/src/receipt.rs gc-mark lib another_sta
 END
 
 mutant move-leaves-unvouched-ranges-behind gc-mark/src/receipt.rs gc-mark go_moved nothing_is_lost <<'END'
-            self.unvouched.get_mut().shift(new.stack_hi().wrapping_sub(old.stack_hi()));
+            unvouched.shift(new.stack_hi().wrapping_sub(old.stack_hi()));
 ====
-            self.unvouched.get_mut().shift(0);
+            unvouched.shift(0);
 END
 
 mutant unwound-stack-stays-clean gc-mark/src/stack.rs gc-mark go_parked_writes unknown_values <<'END'
@@ -94,8 +94,10 @@ mutant unwound-stack-stays-clean gc-mark/src/stack.rs gc-mark go_parked_writes u
 END
 
 mutant shade-omitted gc-mark/src/write_barrier.rs gc-mark history nothing_is_lost <<'END'
+    let Some(object) = heap.object_of(value) else { return false };
     let marked = heap.mark(object);
 ====
+    let Some(object) = heap.object_of(value) else { return false };
     let marked = heap.is_marked(object) && heap.mark(object);
 END
 

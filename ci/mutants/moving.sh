@@ -2,9 +2,9 @@
 # I11 where stacks grow and shrink beside the collector.
 
 mutant moved-barrier-keeps-its-old-stub barrier-arch/src/patch.rs integration-tests moving moves_under_its_barriers <<'END'
-                word.store(new.stub(index).pc(), Ordering::Relaxed);
+                word.store(new.stub(index).pc() as Slot, Ordering::Relaxed);
 ====
-                word.store(old.stub(index).pc(), Ordering::Relaxed);
+                word.store(old.stub(index).pc() as Slot, Ordering::Relaxed);
 END
 
 mutant slot-of-a-moved-barrier-not-shifted barrier-arch/src/patch.rs integration-tests moving moves_under_its_barriers <<'END'

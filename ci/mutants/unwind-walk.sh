@@ -14,9 +14,9 @@ mutant leftover-not-noticed unwind-walk/src/barriers.rs unwind-walk broken_lists
 END
 
 mutant dead-record-is-leftover unwind-walk/src/barriers.rs unwind-walk broken_lists dead_record <<'END'
-            let holds = slot >= self.start_sp && memory.read_word(slot) == Some(bars.stub(index).pc());
+            let holds = !popped && memory.read_word(slot) == Some(bars.stub(index).pc());
 ====
-            let holds = slot >= self.start_sp;
+            let holds = !popped;
 END
 
 mutant barriers-matched-by-order unwind-walk/src/barriers.rs unwind-walk broken_lists "" <<'END'
