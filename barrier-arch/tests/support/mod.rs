@@ -18,22 +18,35 @@ pub const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 102
 /// Address space of twice the class's size, of which the aligned stack inside is used.
 pub struct TestStack {
     map: *mut libc::c_void,
+    len: usize,
     pub bars: StkbarSlice,
+}
+
+/// Fresh memory in which `bytes` bytes lie that are aligned to their number; where the address space is too small to look for them in twice
+/// as much, exactly those.
+fn reserve(bytes: usize) -> (*mut libc::c_void, usize) {
+    let map = |hint: usize, len: usize, fixed: libc::c_int| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | fixed;
+        // SAFETY: a fresh private mapping, over no other.
+        unsafe { libc::mmap(hint as *mut _, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) }
+    };
+    let found = map(0, 2 * bytes, 0);
+    if found != libc::MAP_FAILED {
+        return (found, 2 * bytes);
+    }
+    let places = (1..).map_while(|i| bytes.checked_mul(i)).take(16);
+    let mut maps = places.map(|at| (map(at, bytes, libc::MAP_FIXED_NOREPLACE), bytes));
+    maps.find(|&(found, _)| found != libc::MAP_FAILED).expect("there is room for a stack")
 }
 
 impl TestStack {
     pub fn new(bytes: usize, spacing: Spacing) -> TestStack {
         let class = SizeClass::of(bytes).unwrap();
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a fresh private mapping.
-        let map = unsafe {
-            libc::mmap(std::ptr::null_mut(), 2 * bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
-        };
-        assert_ne!(map, libc::MAP_FAILED);
+        let (map, len) = reserve(bytes);
         let base = NonNull::new((map as usize).next_multiple_of(bytes) as *mut u8).unwrap();
         // SAFETY: `base` is aligned and `bytes` long within the mapping, which lives as long as `self`.
         let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
-        TestStack { map, bars }
+        TestStack { map, len, bars }
     }
 
     /// Runs `f` on this stack and returns its result; a panic inside comes out here.
@@ -57,7 +70,7 @@ impl TestStack {
 impl Drop for TestStack {
     fn drop(&mut self) {
         // SAFETY: our own mapping; nothing runs on it any more.
-        unsafe { libc::munmap(self.map, 2 * self.bars.class().bytes()) };
+        unsafe { libc::munmap(self.map, self.len) };
     }
 }
 
