@@ -64,11 +64,14 @@ for name in "${names[@]}"; do
     verdicts+=("$(printf '%-12s %-6s %4d tests passed, %s' "$name" "$verdict" "$passed" "$HOW")")
 done
 
-if [ ${#names[@]} = ${#ARCHITECTURES[@]} ]; then
+# The table speaks of all of them, so it is written when each has been run.
+complete=yes
+for name in "${ARCHITECTURES[@]}"; do [ -s "$logs/$name.log" ] || complete=; done
+if [ -n "$complete" ]; then
     table=$(
         echo "| Rust's name | Go's | trampoline | switch | walk | panics through | tests run |"
         echo "|---|---|---|---|---|---|---|"
-        for name in "${names[@]}"; do row "$name"; done
+        for name in "${ARCHITECTURES[@]}"; do row "$name"; done
     )
     written=$(TABLE=$table awk '
         /^<!-- written by ci\/cross.sh -->$/ { print; print ""; print ENVIRON["TABLE"]; print ""; skip = 1 }

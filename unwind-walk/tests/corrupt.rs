@@ -5,6 +5,7 @@ mod common;
 use core::cell::Cell;
 use core::ops::ControlFlow;
 
+use barrier_arch::arch::SLOT_BYTES;
 use barrier_arch::description::{self, FrameRecord};
 use barrier_arch::{SizeClass, Spacing};
 use common::{SPACINGS, SimStack, WORD, diagnose, is_back_chain};
@@ -49,7 +50,7 @@ fn edges(stack: &SimStack, index: usize) -> [(usize, usize); 2] {
     if is_back_chain() {
         return [(slot, slot), (stack.frames[index - 1].slot.unwrap() + WORD, slot)];
     }
-    [(record, record), (record + WORD, record + WORD)]
+    [(record, record), (record + SLOT_BYTES, record + SLOT_BYTES)]
 }
 
 #[test]

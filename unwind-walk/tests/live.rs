@@ -149,7 +149,7 @@ fn check(task: &Task, frames: &[Frame], depth: usize) {
 
 #[test]
 fn a_recursion_is_walked_between_its_returns_through_barriers() {
-    for (spacing, least) in [(Spacing::Off, 0), (Spacing::default(), 4), (Spacing::EveryFrame, DEPTH)] {
+    for (spacing, least) in [(Spacing::Off, 0), (Spacing::default(), 3), (Spacing::EveryFrame, DEPTH)] {
         for reinstall in [false, true] {
             let mut task = Task::new(spacing);
             for (pause, depth) in PAUSES.into_iter().enumerate() {
