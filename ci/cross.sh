@@ -45,9 +45,10 @@ counts() {
 row() { # row NAME: its row of the table
     local log=$logs/$1.log
     architecture "$1"
-    printf '| `%s` | %s | %s | %s | %s | %s | %s |\n' "${TARGET%%-*}" "$GO" \
+    printf '| `%s` | %s | %s | %s | %s | %s | %s | %s |\n' "${TARGET%%-*}" "$GO" \
         "$(counts "$log" 'tests/(against_reference|returns|stepped_instructions|signed)\.rs')" \
         "$(counts "$log" 'tests/switch\.rs')" \
+        "$(counts "$log" '/barrier_arch-|tests/(patch|checker|histories|operations_checked|foreign_longjmp|go_[a-z_]*)\.rs')" \
         "$(counts "$log" '/unwind_walk-|tests/(live|walks|corrupt|trampoline|broken_lists)\.rs')" \
         "$(counts "$log" 'tests/unwinding\.rs')" \
         "$HOW"
@@ -69,8 +70,8 @@ complete=yes
 for name in "${ARCHITECTURES[@]}"; do [ -s "$logs/$name.log" ] || complete=; done
 if [ -n "$complete" ]; then
     table=$(
-        echo "| Rust's name | Go's | trampoline | switch | walk | panics through | tests run |"
-        echo "|---|---|---|---|---|---|---|"
+        echo "| Rust's name | Go's | trampoline | switch | install, remove, … | walk | panics through | tests run |"
+        echo "|---|---|---|---|---|---|---|---|"
         for name in "${ARCHITECTURES[@]}"; do row "$name"; done
     )
     written=$(TABLE=$table awk '

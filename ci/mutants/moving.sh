@@ -40,7 +40,7 @@ END
 mutant limit-of-a-moved-stack-stays sched/src/managed/moving.rs integration-tests moving deep_recursion <<'END'
     task.set_real_limit(new.limit + task.shared.slack());
 ====
-    let _ = Task::set_real_limit;
+    let _ = Task::<L>::set_real_limit;
 END
 
 mutant scanned-stack-shrinks-at-a-second-request sched/src/managed/moving.rs integration-tests moving still_scanned_once <<'END'
