@@ -139,7 +139,10 @@ fn a_stack_that_is_little_used_shrinks_at_its_next_scan() {
         });
         let runtime = builder.workers(1).verify(true).oracle(true).start().unwrap();
         let depths = [1000, HALF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(runtime.spawn_program(Descents::to(depths)).unwrap().join().unwrap(), 1001 + HALF + 1 + 10);
+        assert_eq!(
+            runtime.spawn_program(Descents::to(depths)).unwrap().join().unwrap(),
+            1001 + HALF + 1 + 10
+        );
         let sizes = sizes.lock().unwrap();
         assert!(sizes[0].1 == sizes[0].2 && sizes[0].2 > 64 << 10, "it is in use: {sizes:?}");
         // Less than half would do, but more than a quarter is in use.

@@ -56,6 +56,10 @@ static VISITS: AtomicUsize = AtomicUsize::new(0);
 /// Until the collector has scanned this stack, in the modes with barriers; the rest of its cycle it does beside the program.
 fn begin_cycle(current: &Current<'_, Native>) {
     let phases = current.language().phases();
+    // One at a time, and each to its end, however busy the machine is: a cycle that goes on for the whole program is only one.
+    while phases.now() != Phase::Off {
+        current.safepoint();
+    }
     let before = phases.finished();
     current.request_collection();
     let none_stands = || current.bars(|bars| bars.len() == bars.position());
