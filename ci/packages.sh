@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Debian's packages that tests need beside a C++ compiler and gdb: other unwinders, other debuggers, a memory checker.
+# Debian's packages that tests need: a C++ compiler, gdb, other unwinders.
 #
 # Installs what is missing, if it may; says what is missing if it may not. Elsewhere than on Debian install the like by hand.
 set -euo pipefail

@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+ci/packages.sh
 # Tests that crash should say which one they were: the collector's stop with a signal, not with a panic.
 cargo test --workspace --lib --bins --tests --examples
 cargo test --workspace --doc
