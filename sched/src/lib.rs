@@ -113,7 +113,7 @@
 //!
 //! Tasks are queued and stolen between workers (`queue.rs`). A task that runs is stopped by a poisoned stack limit; its worker
 //! then does what the collector asks for (`collector/errand.rs`). The world is stopped by a gate that workers pass before they run
-//! tasks (`gate.rs`). The two stacks of compiled code are explained in `managed/mod.rs`. One cycle is told in `collector/cycle.rs`. A task's state is one word (`task/state.rs`).
+//! tasks (`gate.rs`). Parks with a deadline are ended by workers that have nothing else to do (`timers.rs`). The two stacks of compiled code are explained in `managed/mod.rs`. One cycle is told in `collector/cycle.rs`. A task's state is one word (`task/state.rs`).
 //!
 //! A task that panics is caught at its boundary: [`JoinHandle::join`] returns the panic. Broken invariants of the collector
 //! stop the process with a dump of the barriers: going on would corrupt memory.
@@ -135,6 +135,7 @@ mod runtime;
 mod shared;
 mod stacks;
 mod task;
+mod timers;
 mod worker;
 
 pub use collector::stats::CycleStats;
@@ -146,3 +147,4 @@ pub use shared::SpawnError;
 pub use stacks::{MoveStacks, PooledStacks, Shift, StackSource, TaskStack};
 pub use task::join::{JoinError, JoinHandle};
 pub use task::{POISON, Task};
+pub use timers::Alarm;

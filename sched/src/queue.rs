@@ -77,7 +77,8 @@ impl<L: Language> Queue<L> {
         self.unparkers.iter().for_each(Unparker::unpark);
     }
 
-    fn wake_one(&self) {
+    /// Wakes a worker that is registered as idle, if there is one.
+    pub(crate) fn wake_one(&self) {
         fence(Ordering::SeqCst);
         if self.idle_count.load(Ordering::SeqCst) == 0 {
             return;

@@ -364,6 +364,7 @@ impl<L: Language> Drop for Runtime<L> {
         }
         // Tasks hold the shared state, and the list holds the tasks.
         shared.tasks.lock().clear();
+        shared.timers.clear();
         shared.dirty.lock().clear();
     }
 }

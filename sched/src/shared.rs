@@ -20,6 +20,7 @@ use crate::requests::Requests;
 use crate::stacks::{MoveStacks, StackSource, TaskStack};
 use crate::task::join::{JoinHandle, Packet};
 use crate::task::{Body, Task};
+use crate::timers::Timers;
 use crate::worker::Roster;
 
 /// How the collector works; switches at run time (I16).
@@ -66,6 +67,7 @@ pub(crate) struct Shared<L: Language> {
     pub(crate) grey: Arc<Grey>,
     pub(crate) gate: Gate,
     pub(crate) queue: Queue<L>,
+    pub(crate) timers: Timers<L>,
     pub(crate) requests: Requests<L>,
     /// Every task that has not ended. A worker takes one out after it has cleared its own `current`: whoever holds the lock and finds
     /// a task in a worker's `current` may use it.
@@ -104,6 +106,7 @@ impl<L: Language> Shared<L> {
             grey: Grey::new(),
             gate: Gate::default(),
             queue,
+            timers: Timers::new(),
             requests: Requests::new(),
             tasks: Mutex::new(HashMap::new()),
             roster,

@@ -97,6 +97,7 @@ impl<L: Language> Worker<L> {
             if self.shared.is_shutting_down() {
                 return None;
             }
+            self.shared.timers.ring();
             if let Some(task) = queue.pop(self.index, &self.deque) {
                 return Some(task);
             }
@@ -104,13 +105,21 @@ impl<L: Language> Worker<L> {
             self.shared.gate.leave();
             let found = queue.pop(self.index, &self.deque);
             if found.is_none() && !self.shared.is_shutting_down() {
-                self.parker.park();
+                self.sleep();
             }
             queue.no_longer_idle(self.index);
             self.shared.gate.enter();
             if found.is_some() {
                 return found;
             }
+        }
+    }
+
+    /// Until somebody has work, or the next alarm is due. The worker is registered as idle.
+    fn sleep(&self) {
+        match self.shared.timers.earliest() {
+            Some(at) => self.parker.park_deadline(at),
+            None => self.parker.park(),
         }
     }
 
