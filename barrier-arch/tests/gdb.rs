@@ -3,7 +3,8 @@
 //!
 //! The test runs gdb on its own executable. Inside, [`inferior`] stops with `int3` under barriers on a
 //! stack of its own, then returns through them while a script single-steps and asks gdb for the frames
-//! after each instruction. For x86-64: a debugger of another machine's programs does not run here.
+//! after each instruction. The same without barriers says what is to be seen: the functions' own instructions, and the frames at each, are the
+//! same in every mode. For x86-64: a debugger of another machine's programs does not run here.
 #![cfg(target_arch = "x86_64")]
 
 mod support;
@@ -14,7 +15,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::{Spacing, StkbarSlice};
-use support::{TestStack, install_here};
+use support::{MODES, TestStack, install_here};
 
 const MODE: &str = "BARRIER_ARCH_GDB_MODE";
 const DEPTH: u64 = 12;
@@ -26,7 +27,8 @@ fn nested_call(depth: u64, bars: &StkbarSlice, spacing: Spacing) -> u64 {
     if depth > 0 {
         return nested_call(black_box(depth - 1), bars, spacing) + words[7] - depth + 1;
     }
-    assert!(install_here(bars, spacing) > 2);
+    let installed = install_here(bars, spacing);
+    assert!(if spacing == Spacing::Off { installed == 0 } else { installed > 2 });
     // SAFETY: stops in the debugger.
     unsafe { asm!("int3") };
     black_box(words[3])
@@ -35,17 +37,19 @@ fn nested_call(depth: u64, bars: &StkbarSlice, spacing: Spacing) -> u64 {
 /// What gdb runs; without gdb, nothing.
 #[test]
 fn inferior() {
-    let spacing = match std::env::var(MODE).as_deref() {
-        Ok("exponential") => Spacing::default(),
-        Ok("every frame") => Spacing::EveryFrame,
-        _ => return,
-    };
+    let Ok(mode) = std::env::var(MODE) else { return };
+    let spacing = MODES.into_iter().find(|&spacing| name(spacing) == mode).expect("a mode");
     let stack = TestStack::new(1 << 18, spacing);
     assert_eq!(stack.run(|bars| nested_call(DEPTH, bars, spacing)), DEPTH);
 }
 
+/// A mode's name, as the program in the debugger gets it.
+fn name(spacing: Spacing) -> String {
+    format!("{spacing:?}")
+}
+
 /// Python, run by gdb. A list of frames must always be the tail of the first one: returns only take frames
-/// off.
+/// off. Where the youngest frame runs, its own place is another than it was.
 const SCRIPT: &str = r#"
 import gdb
 gdb.execute("set pagination off")
@@ -60,35 +64,47 @@ def frames():
         if "stack_barrier" in name:
             barriers += 1
         elif "::arch::" not in name or "stack_base" in name:
-            found.append((name.split("<")[0], frame.pc()))
+            found.append((name.split("<")[0], frame.pc(), frame.type() == gdb.INLINE_FRAME))
         frame = frame.older()
-    return [name for name, _ in found], [pc for _, pc in found], barriers
+    return found, barriers
 
-names, pcs, barriers = frames()
-print("FIRST", barriers, "|".join(names))
+# Without the inlined functions, of which the youngest frame may have others at each instruction.
+def outlined(found):
+    return [name for name, _, inline in found if not inline], [pc for _, pc, inline in found if not inline]
+
+found, barriers = frames()
+print("FIRST", barriers, "|".join(name for name, _, _ in found))
+names, pcs = outlined(found)
 steps = bad = hits = 0
 inside = False
-while names and len([n for n in frames()[0] if "nested_call" in n]) > 0:
+path = []
+while True:
     gdb.execute("stepi", to_string=True)
     now = gdb.newest_frame()
-    if "stack_barrier" not in (now.name() or ""):
-        inside = False
-        continue
-    steps += 1
-    hits += not inside
-    inside = True
-    seen_names, seen_pcs, _ = frames()
-    # The first frame that is not the trampoline is the one being returned to, at its return address.
-    if seen_names != names[-len(seen_names):] or seen_pcs != pcs[-len(seen_pcs):]:
+    trampoline = "stack_barrier" in (now.name() or "")
+    seen_names, seen_pcs = outlined(frames()[0])
+    if not any("nested_call" in name for name in seen_names):
+        break
+    if trampoline:
+        # The first frame that is not the trampoline is the one being returned to, at its return address.
+        steps += 1
+        hits += not inside
+        ran = 0
+    else:
+        path.append("%x:%d" % (now.pc() - pcs[0] & 0xffffffff, len(seen_names)))
+        ran = 1
+    inside = trampoline
+    if seen_names != names[-len(seen_names):] or seen_pcs[ran:] != pcs[-len(seen_pcs):][ran:]:
         bad += 1
         print("BAD at", hex(now.pc()), seen_names[:3], [hex(pc) for pc in seen_pcs[:3]])
 print("STEPPED", steps, "HITS", hits, "BAD", bad)
+print("PATH", " ".join(path))
 gdb.execute("delete")
 gdb.execute("continue")
 "#;
 
 /// What gdb printed, or `None` if there is no gdb here that can run a process.
-fn gdb(mode: &str, script: &str) -> Option<String> {
+fn gdb(mode: Spacing, script: &str) -> Option<String> {
     static SCRIPTS: AtomicUsize = AtomicUsize::new(0);
     let number = SCRIPTS.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("barrier-arch-{}-{number}.py", std::process::id()));
@@ -99,7 +115,7 @@ fn gdb(mode: &str, script: &str) -> Option<String> {
         .arg("--args")
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "inferior", "--nocapture", "--test-threads=1"])
-        .env(MODE, mode)
+        .env(MODE, name(mode))
         .env_remove("DEBUGINFOD_URLS")
         .output();
     std::fs::remove_file(&path).unwrap();
@@ -126,11 +142,11 @@ fn line<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
     line.unwrap_or_else(|| panic!("no {key} in {text}")).split_whitespace().collect()
 }
 
-fn frames_are_complete(mode: &str, least_barriers: usize) {
-    let Some(text) = gdb(mode, SCRIPT) else { return };
+/// What is seen in one mode; returns the instructions outside of the trampoline, with the number of frames at each.
+fn frames_are_complete(mode: Spacing, text: &str) -> Vec<&str> {
     let first = text.lines().find_map(|line| line.strip_prefix("FIRST ")).unwrap_or_else(|| panic!("{text}"));
     let (barriers, names) = first.split_once(' ').unwrap();
-    assert!(barriers.parse::<usize>().unwrap() >= least_barriers, "{text}");
+    let barriers: usize = barriers.parse().unwrap();
     let names: Vec<&str> = names.split('|').collect();
     assert_eq!(names.iter().filter(|name| name.contains("nested_call")).count() as u64, DEPTH + 1, "{text}");
     let at = |part: &str| {
@@ -141,24 +157,39 @@ fn frames_are_complete(mode: &str, least_barriers: usize) {
     let resumed_from = names.iter().rposition(|name| name.contains("inferior"));
     assert!(resumed_from.is_some_and(|i| at("stack_base") < i && i < at("__rust_begin_short")), "{text}");
     assert!(["clone", "clone3", "main", "_start"].contains(names.last().unwrap()), "{text}");
-    let stepped = line(&text, "STEPPED ");
+    let stepped = line(text, "STEPPED ");
     let [steps, hits, bad] = [0, 2, 4].map(|i| stepped[i].parse::<usize>().unwrap());
     assert_eq!(bad, 0, "{text}");
-    assert!(hits + 3 >= least_barriers && steps >= 10 * hits, "{text}");
+    let least_barriers = match mode {
+        Spacing::Off => 0,
+        Spacing::EveryFrame => DEPTH as usize,
+        _ => 3,
+    };
+    assert!(barriers >= least_barriers && hits + 3 >= least_barriers && steps >= 10 * hits, "{text}");
+    assert!(mode != Spacing::Off || (barriers, hits, steps) == (0, 0, 0), "{text}");
     assert!(text.contains("exited normally"), "the program went on undisturbed: {text}");
+    line(text, "PATH ")
 }
 
 #[test]
-fn gdb_sees_all_frames_at_every_instruction_of_the_indexed_stubs() {
-    frames_are_complete("exponential", 3);
+fn gdb_sees_all_frames_at_every_instruction() {
+    let seen: Vec<_> = MODES.into_iter().map_while(|mode| Some((mode, gdb(mode, SCRIPT)?))).collect();
+    let mut paths = seen.iter().map(|(mode, text)| frames_are_complete(*mode, text));
+    let Some(without) = paths.next() else { return };
+    assert!(without.len() > 3 * DEPTH as usize, "{without:?}");
+    assert_eq!(paths.filter(|path| *path == without).count(), 2, "as without barriers, {without:?}");
 }
 
-#[test]
-fn gdb_sees_all_frames_at_every_instruction_of_the_searching_stubs() {
-    frames_are_complete("every frame", DEPTH as usize);
+/// Where `finish` led to: the function, and the levels of the recursion from there up.
+fn finishes(text: &str) -> Vec<(&str, u64)> {
+    let stop = |stop| -> Option<(&str, u64)> {
+        let (name, levels) = str::rsplit_once(stop, '=')?;
+        Some((name, levels.parse().ok()?))
+    };
+    line(text, "STOPS ").into_iter().map(|word| stop(word).unwrap_or_else(|| panic!("{text}"))).collect()
 }
 
-/// `finish` sets a breakpoint at the return address: with a barrier there, at the stub.
+/// `finish` sets a breakpoint at the return address: with a barrier there, at the stub. Each leads one level up; one from a stub to where it leads.
 #[test]
 fn gdb_finishes_functions_under_barriers() {
     const FINISH: &str = r#"
@@ -170,14 +201,29 @@ stops = []
 for _ in range(8):
     gdb.execute("finish", to_string=True)
     frame = gdb.newest_frame()
-    stops.append(frame.name() or "?")
-print("STOPS", "|".join(stops))
+    stop, levels = frame.name() or "?", 0
+    while frame is not None:
+        levels += "nested_call" in (frame.name() or "")
+        frame = frame.older()
+    stops.append("%s=%d" % (stop, levels))
+print("STOPS", " ".join(stops))
 gdb.execute("continue")
 "#;
-    for mode in ["exponential", "every frame"] {
+    for mode in MODES {
         let Some(text) = gdb(mode, FINISH) else { return };
-        let stops = line(&text, "STOPS ").join(" ");
-        assert!(stops.contains("nested_call") && !stops.contains('?'), "{text}");
+        let (mut level, mut at_stub, mut stubs) = (DEPTH + 1, false, 0);
+        for (name, levels) in finishes(&text) {
+            level -= u64::from(!at_stub);
+            at_stub = name.contains("stack_barrier");
+            stubs += u64::from(at_stub);
+            assert!(levels == level && (at_stub || name.contains("nested_call")), "{text}");
+        }
+        let due = match mode {
+            Spacing::Off => 0..=0,
+            Spacing::EveryFrame => 4..=4,
+            _ => 1..=3,
+        };
+        assert!(due.contains(&stubs), "{mode:?}: {text}");
         assert!(text.contains("exited normally"), "{text}");
     }
 }

@@ -30,41 +30,34 @@ fn barriers(program: &Program) -> Vec<usize> {
     slots.take(program.stack.frames.len() - 1).filter(|&slot| is_barrier(program.stack.load(slot))).collect()
 }
 
-#[test]
-fn barriers_stand_at_doubling_distances() {
-    let mut program = deep(Spacing::default(), &[GOOD], 900);
-    program.start();
-    let report = program.first_scan().report();
-    let sp = program.stack.sp();
-    let slots = barriers(&program);
-    assert_eq!((slots.len(), report.refused), (report.installed, 0));
-    assert_eq!(slots.len(), 6, "1, 2, 4, 8, 16, 32 KiB of 56");
-    for (doublings, slot) in slots.into_iter().enumerate() {
-        let threshold = sp + (Spacing::FIRST << doublings);
-        assert!((threshold..=threshold + BYTES).contains(&slot), "{slot:#x} for {threshold:#x}");
+/// Where barriers belong in the running stack of `program`: what each mode promises, of the frames between the youngest and the outermost, said without
+/// the thresholds that installation goes by.
+fn promised(program: &Program) -> Vec<usize> {
+    let frames = &program.stack.frames;
+    let inner: Vec<_> = frames[1..frames.len() - 1].iter().rev().collect();
+    let ends_beyond = |distance: usize| inner.iter().find(|frame| frame.cfa > program.stack.sp() + distance);
+    match program.spacing {
+        Spacing::Off => vec![],
+        Spacing::EveryFrame => inner.iter().map(|frame| frame.slot).collect(),
+        Spacing::Exponential { first } => {
+            (0..32).map_while(|doublings| Some(ends_beyond(first << doublings)?.slot)).collect()
+        }
     }
 }
 
 #[test]
-fn every_frame_means_every_frame_but_the_youngest_and_the_outermost() {
-    let mut program = deep(Spacing::EveryFrame, &[GOOD], 100);
-    program.start();
-    assert_eq!(program.first_scan().report().installed, 99);
-    let youngest = program.stack.running().slot;
-    assert!(!is_barrier(program.stack.load(youngest)));
+fn barriers_stand_where_the_mode_promises() {
+    for spacing in MODES {
+        for depth in [1, 2, 3, 20, 100, 900] {
+            let mut program = deep(spacing, &[GOOD], depth);
+            program.start();
+            let report = program.first_scan().report();
+            let slots = barriers(&program);
+            assert_eq!((slots.len(), report.refused), (report.installed, 0));
+            assert_eq!(slots, promised(&program), "{spacing:?}, {depth} frames");
+        }
+    }
 }
-
-#[test]
-fn off_means_none_and_a_full_re_scan() {
-    let mut program = deep(Spacing::Off, &[GOOD], 100);
-    program.start();
-    let first = program.first_scan().report();
-    program.step(Op::Clear { local: 0 });
-    let second = program.terminate();
-    assert_eq!((first.installed, first.frames, second.frames), (0, 101, 101));
-    assert_eq!((first.bytes, first.roots), (second.bytes, second.roots));
-}
-
 #[test]
 fn a_refused_frame_passes_its_barrier_to_the_next() {
     // Seven of eight functions refuse. The outermost frame is of the first kind.
@@ -140,17 +133,24 @@ fn stale_barriers_are_purged_before_the_next_are_installed() {
     }
 }
 
+/// Behind the lowest barrier that was not hit; where there is none, at the end.
 #[test]
-fn the_re_scan_stops_behind_the_lowest_barrier_that_was_not_hit() {
-    let mut program = deep(Spacing::default(), &[GOOD], 900);
-    program.start();
-    program.first_scan();
-    let lowest = barriers(&program)[0];
-    program.step(Op::Clear { local: 0 });
-    let report = program.terminate();
-    let end = program.stack.frames.iter().find(|frame| frame.slot == lowest).unwrap().cfa;
-    assert_eq!(report.bytes, end - program.stack.sp() + SLOT_BYTES, "and a saved register");
-    assert_eq!(report.hit, 0);
+fn the_re_scan_stops_where_the_mode_promises() {
+    for spacing in MODES {
+        let mut program = deep(spacing, &[GOOD], 900);
+        program.start();
+        let first = program.first_scan().report();
+        let lowest = barriers(&program).first().copied();
+        program.step(Op::Clear { local: 0 });
+        let report = program.terminate();
+        let frames = &program.stack.frames;
+        let owner = frames.iter().position(|frame| lowest.is_none_or(|lowest| frame.slot == lowest)).unwrap();
+        assert_eq!(report.bytes, frames[owner].cfa - program.stack.sp() + SLOT_BYTES, "and a saved register");
+        assert_eq!((report.hit, report.frames), (0, frames.len() - owner));
+        let whole = (first.bytes, first.frames, first.roots) == (report.bytes, report.frames, report.roots);
+        assert_eq!(whole, spacing == Spacing::Off, "{report:?} after {first:?}");
+        assert!(spacing != Spacing::EveryFrame || report.frames == 2);
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 mod common;
 
-use barrier_arch::SizeClass;
-use common::{SPACINGS, assert_faulted, in_child, peek, poke};
+use barrier_arch::{SizeClass, Spacing};
+use common::{SPACINGS, assert_faulted, in_each_mode, peek, poke};
 use stack_alloc::{Config, POISON, StackPool};
 
 fn words(from: usize, to: usize) -> impl Iterator<Item = usize> {
@@ -41,12 +41,17 @@ fn poison_reaches_a_mebibyte_down() {
     unsafe { pool.free(stack, stkbars) };
 }
 
-fn fenced() -> StackPool {
-    StackPool::new(Config { electric_fence: true, ..Config::default() })
+fn fenced(spacing: Spacing) -> StackPool {
+    StackPool::new(Config { electric_fence: true, spacing, ..Config::default() })
 }
 
-fn use_after_free(size: usize) {
-    let pool = fenced();
+/// Does the deed, in each mode, end with a fault right after it said `last_words`?
+fn faults(test: &str, last_words: &str, deed: impl Fn(Spacing)) {
+    in_each_mode(test, deed).iter().for_each(|(_, child)| assert_faulted(child, last_words));
+}
+
+fn use_after_free(spacing: Spacing, size: usize) {
+    let pool = fenced(spacing);
     let (stack, stkbars) = pool.alloc(size).unwrap();
     let address = stkbars.stack_hi() - 8;
     poke(address, 1);
@@ -58,67 +63,67 @@ fn use_after_free(size: usize) {
 
 #[test]
 fn use_after_free_of_a_small_stack_faults() {
-    let child = in_child("use_after_free_of_a_small_stack_faults", || use_after_free(2048));
-    assert_faulted(&child, "freed");
+    faults("use_after_free_of_a_small_stack_faults", "freed", |spacing| use_after_free(spacing, 2048));
 }
 
 #[test]
 fn use_after_free_of_a_large_stack_faults() {
-    let child = in_child("use_after_free_of_a_large_stack_faults", || use_after_free(1 << 30));
-    assert_faulted(&child, "freed");
+    faults("use_after_free_of_a_large_stack_faults", "freed", |spacing| use_after_free(spacing, 1 << 30));
 }
 
 #[test]
 fn underflow_runs_into_the_fence() {
-    let child = in_child("underflow_runs_into_the_fence", || {
-        let (stack, _stkbars) = fenced().alloc(4096).unwrap();
+    faults("underflow_runs_into_the_fence", "0", |spacing| {
+        let (stack, _stkbars) = fenced(spacing).alloc(4096).unwrap();
         println!("{}", peek(stack.top() - 8));
         peek(stack.top());
     });
-    assert_faulted(&child, "0");
 }
 
 #[test]
 fn overflow_of_a_stack_too_small_for_a_guard_runs_into_the_fence() {
-    let child = in_child("overflow_of_a_stack_too_small_for_a_guard_runs_into_the_fence", || {
-        let (stack, _stkbars) = fenced().alloc(2048).unwrap();
+    faults("overflow_of_a_stack_too_small_for_a_guard_runs_into_the_fence", "0", |spacing| {
+        let (stack, _stkbars) = fenced(spacing).alloc(2048).unwrap();
         println!("{}", peek(stack.base()));
         peek(stack.base() - 8);
     });
-    assert_faulted(&child, "0");
 }
 
 #[test]
 fn nothing_is_reused_until_the_quarantine_is_full() {
-    let pool = fenced();
-    let mut cache = pool.cache();
-    let mut seen = std::collections::HashSet::new();
-    for i in 0..1000 {
-        let (stack, stkbars) = cache.alloc(2048 << (i % 4)).unwrap();
-        assert!(seen.insert(stack.base()), "{stack:?} was in use before");
-        // SAFETY: nothing runs on it.
-        unsafe { cache.free(stack, stkbars) };
+    for spacing in SPACINGS {
+        let pool = fenced(spacing);
+        let mut cache = pool.cache();
+        let mut seen = std::collections::HashSet::new();
+        for i in 0..1000 {
+            let (stack, stkbars) = cache.alloc(2048 << (i % 4)).unwrap();
+            assert!(seen.insert(stack.base()), "{stack:?} was in use before");
+            // SAFETY: nothing runs on it.
+            unsafe { cache.free(stack, stkbars) };
+        }
+        assert_eq!((pool.stats().quarantined, pool.stats().in_use()), (1000, 0));
+        for _ in 0..100 {
+            let (stack, stkbars) = pool.alloc(2048).unwrap();
+            // SAFETY: nothing runs on it.
+            unsafe { pool.free(stack, stkbars) };
+        }
+        let stats = pool.stats();
+        assert_eq!(stats.quarantined, 1024, "the oldest are unmapped");
+        assert_eq!((stats.mapped_bytes, stats.mappings), (stats.quarantined_bytes, 1024));
+        assert!(pool.trim());
+        assert_eq!(pool.stats().mapped_bytes, 0);
     }
-    assert_eq!((pool.stats().quarantined, pool.stats().in_use()), (1000, 0));
-    for _ in 0..100 {
-        let (stack, stkbars) = pool.alloc(2048).unwrap();
-        // SAFETY: nothing runs on it.
-        unsafe { pool.free(stack, stkbars) };
-    }
-    let stats = pool.stats();
-    assert_eq!(stats.quarantined, 1024, "the oldest are unmapped");
-    assert_eq!((stats.mapped_bytes, stats.mappings), (stats.quarantined_bytes, 1024));
-    assert!(pool.trim());
-    assert_eq!(pool.stats().mapped_bytes, 0);
 }
 
 #[test]
 fn fenced_stacks_of_every_size() {
-    let pool = fenced();
-    for class in SizeClass::all() {
-        let (stack, stkbars) = pool.alloc(class.bytes()).unwrap();
-        common::tag(&stack, &stkbars);
-        // SAFETY: nothing runs on it.
-        unsafe { pool.free(stack, stkbars) };
+    for spacing in SPACINGS {
+        let pool = fenced(spacing);
+        for class in SizeClass::all() {
+            let (stack, stkbars) = pool.alloc(class.bytes()).unwrap();
+            common::tag(&stack, &stkbars);
+            // SAFETY: nothing runs on it.
+            unsafe { pool.free(stack, stkbars) };
+        }
     }
 }

@@ -58,13 +58,8 @@ fn interrupted(spacing: Spacing, state: State) -> (SimStack, Registers) {
     (stack, registers)
 }
 
-/// In all modes but off.
 fn each_state() -> impl Iterator<Item = (SimStack, Registers, State)> {
-    each_state_in(&SPACINGS[1..])
-}
-
-fn each_state_in(spacings: &[Spacing]) -> impl Iterator<Item = (SimStack, Registers, State)> {
-    spacings.iter().flat_map(|&spacing| {
+    SPACINGS.iter().flat_map(|&spacing| {
         STATES.iter().map(move |&state| {
             let (stack, registers) = interrupted(spacing, state);
             (stack, registers, state)
@@ -72,11 +67,19 @@ fn each_state_in(spacings: &[Spacing]) -> impl Iterator<Item = (SimStack, Regist
     })
 }
 
+/// As the trampoline leaves its registers in each state; with barriers off as an ordinary return leaves them, which is in the caller already.
+fn each_return() -> impl Iterator<Item = (SimStack, Registers, State)> {
+    each_state().map(|(stack, registers, state)| {
+        let pc = if stack.bars.is_empty() { stack.frames[0].pc } else { registers.pc };
+        (stack, Registers { pc, ..registers }, state)
+    })
+}
+
 type WalkLive<'a> = Walk<'a, 'a, FramePointers, LiveStack>;
 
 #[test]
 fn frame_zero_is_the_caller() {
-    for (stack, registers, state) in each_state() {
+    for (stack, registers, state) in each_return() {
         let live = stack.live();
         let given: WalkLive<'_> = Walk::new(&FramePointers, &live).barriers(&stack.bars);
         for walk in [given, Walk::new(&FramePointers, &live).find_barriers()] {
@@ -85,8 +88,10 @@ fn frame_zero_is_the_caller() {
             assert_eq!(walked.end, End::Outermost, "{state:?}");
             assert_eq!(frames.len(), stack.frames.len());
             stack.check(&frames, 0);
-            // Frame 0's pc is a return address.
-            assert_eq!(frames[0].lookup_pc(), frames[0].pc - 1);
+            // Frame 0's pc is a return address, unless the caller runs already.
+            let waits = arch::is_trampoline(registers.pc);
+            assert_eq!(waits, !stack.bars.is_empty());
+            assert_eq!(frames[0].lookup_pc(), frames[0].pc - usize::from(waits));
             assert_eq!(diagnose(&walk, registers), (frames, walked));
         }
     }
@@ -94,7 +99,7 @@ fn frame_zero_is_the_caller() {
 
 #[test]
 fn without_a_list_only_the_healed_slot_tells() {
-    for (stack, registers, state) in each_state_in(&SPACINGS) {
+    for (stack, registers, state) in each_state() {
         let live = stack.live();
         let (frames, walked) = diagnose(&Walk::new(&FramePointers, &live), registers);
         let healed = state == State::Healed && Stub::at(stack.read(slot_before(registers.sp))).is_none();
@@ -118,7 +123,7 @@ fn without_a_list_only_the_healed_slot_tells() {
 
 #[test]
 fn without_a_record_it_is_missed() {
-    for (stack, registers, state) in each_state_in(&SPACINGS) {
+    for (stack, registers, state) in each_state() {
         if stack.bars.is_empty() && state == State::Healed {
             continue; // nothing is missing there
         }
@@ -139,7 +144,7 @@ fn without_a_record_it_is_missed() {
 
 #[test]
 fn skip_and_max_count_the_caller_as_frame_zero() {
-    for (stack, registers, _) in each_state() {
+    for (stack, registers, _) in each_return() {
         let live = stack.live();
         let walk = Walk::new(&FramePointers, &live).barriers(&stack.bars).skip(2).max(3);
         let (frames, walked) = diagnose(&walk, registers);

@@ -25,6 +25,21 @@ pub(crate) fn in_child(test: &str, deed: impl FnOnce()) -> Output {
     Command::new(me).args([test, "--exact", "--nocapture"]).env(CHILD, test).output().expect("it can be run")
 }
 
+/// [`in_child`] for each of the three modes, each in a process of its own.
+pub(crate) fn in_each_mode(test: &str, deed: impl Fn(Spacing)) -> Vec<(Spacing, Output)> {
+    let in_mode = |index: usize| {
+        let name = format!("{test} {index}");
+        if env::var(CHILD).is_ok_and(|child| child == name) {
+            deed(SPACINGS[index]);
+            exit(0);
+        }
+        let me = env::current_exe().expect("the test has a path");
+        let child = Command::new(me).args([test, "--exact", "--nocapture"]).env(CHILD, name).output();
+        (SPACINGS[index], child.expect("it can be run"))
+    };
+    (0..SPACINGS.len()).map(in_mode).collect()
+}
+
 /// The child did its deed.
 pub(crate) fn assert_done(output: &Output) {
     assert!(output.status.success(), "{output:?}");
