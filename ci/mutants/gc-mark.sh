@@ -16,7 +16,7 @@ mutant barrier-where-the-map-forbids-it gc-mark/src/install.rs gc-mark scan a_re
         if !map.permits_barrier(pc, caller.return_pc) && self.full {
 END
 
-mutant barrier-on-frame-0 gc-mark/src/install.rs gc-mark scan but_the_youngest <<'END'
+mutant barrier-on-frame-0 gc-mark/src/install.rs gc-mark scan barriers_stand <<'END'
             && frame.index > 0
 ====
 END
