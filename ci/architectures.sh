@@ -48,3 +48,17 @@ cargo_for() {
     [ -z "$QEMU" ] || settings+=("${prefix}_RUNNER=$QEMU -L /usr/$GNU")
     env -u RUSTFLAGS "${settings[@]}" cargo "$command" --target "$TARGET" "$@"
 }
+
+# runner_for NAME: what to put before a test binary of that architecture.
+runner_for() {
+    architecture "$1"
+    if [ -x "$CARGO_CROSS" ]; then
+        "$CARGO_CROSS" "$1" env | sed -n 's/^CARGO_TARGET_.*_RUNNER=//p'
+    elif [ -n "$QEMU" ]; then
+        # The prefix is in the environment, so that a test that runs itself once more finds its libraries, too.
+        echo "env QEMU_LD_PREFIX=/usr/$GNU $QEMU"
+    fi
+}
+
+# What the virtual machine is told of the environment.
+export VM_PASS='(RUST|PROPTEST)_[A-Z_]*'

@@ -4,6 +4,9 @@
 #   ci/cross.sh [--check] [NAME...]    names: see ci/architectures.sh; default: all
 #   --check: do not change README.md, fail if its table says something else
 #   --table: run nothing, write the table of the last runs
+#
+#   setup-cross.sh ─→ build NAME 1 ─→ build NAME 2 ─→ …           one cargo, as many jobs as there are processors
+#                          └─→ run 1 ────────→ run 2 ─→ …         meanwhile, one test binary after the other
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/architectures.sh
@@ -15,26 +18,44 @@ names=("$@")
 [ "${1:-}" != --table ] || names=()
 [ ${#names[@]} = 0 ] || ci/setup-cross.sh "${names[@]}"
 
-# Emulated processors are slow: fewer generated cases, and dependencies that compile fast rather than run fast.
-export PROPTEST_CASES=${PROPTEST_CASES:-8} CARGO_TARGET_DIR=target/cross CARGO_TERM_COLOR=never
-quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.debug="line-tables-only"')
-logs=target/cross/logs
-mkdir -p $logs
+# Emulated processors are slow: every property is tried with as many generated cases as this, whatever its test asks for on x86-64.
+export PROPTEST_CASES=${PROPTEST_CASES:-8}
+export CARGO_TARGET_DIR=$PWD/target/cross CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+# Dependencies that compile fast rather than run fast. Our own crates name their functions (on big-endian PowerPC only debug information does).
+quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
+logs=$CARGO_TARGET_DIR/logs
+mkdir -p "$logs"
 
 # What is run there so far. The table's columns are test binaries of these.
 crates=(-p barrier-arch -p unwind-walk)
 
-run() { # run NAME: all its tests; the output goes to its log
-    local name=$1 failed=0
-    cargo_for "$name" test "${quick[@]}" "${crates[@]}" --lib --tests --no-fail-fast || failed=1
-    return $failed
+# A test that stops the process on purpose shall not leave the whole emulator's memory behind.
+ulimit -c 0
+# A test binary that takes longer hangs.
+patience=600
+
+build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
+    rm -f "$logs/$1".{log,tests}
+    cargo_for "$1" test --no-run --no-fail-fast --message-format=json-render-diagnostics "${quick[@]}" "${crates[@]}" --lib --tests \
+        2>"$logs/$1.log" >"$logs/$1.json" || echo "error: could not compile everything" >>"$logs/$1.log"
+    sed -nE 's|.*"manifest_path":"([^"]*)/Cargo.toml".*"src_path":"([^"]*)".*"executable":"([^"]+)".*|\1 \2 \3|p' "$logs/$1.json" |
+        sort >"$logs/$1.tests"
+}
+
+run() { # run NAME: all that was built; the output goes to its log
+    local package source binary runner
+    runner=$(runner_for "$1")
+    while read -r package source binary <&3; do
+        printf '     Running %s\n' "${source#"$PWD/"}"
+        (cd "$package" && timeout "$patience" $runner "$binary" </dev/null) || echo "error: exit status $?"
+    done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
 }
 
 # counts LOG PATTERN: what became of the test binaries whose "Running" line matches.
 counts() {
     awk -v pattern="$2" '
         /^error: could not compile/ { build_failed = 1 }
-        /^ +Running / { there = $0 ~ pattern; if (there) started++ }
+        /^ +Running / { there = $2 ~ "^(" pattern ")\\.rs$"; if (there) started++ }
         /^test result: / && there { passed += $4; failed += $6; ended++; there = 0 }
         END {
             if (!started) print build_failed ? "does not build" : "–"
@@ -44,39 +65,52 @@ counts() {
         }' "$1"
 }
 
-row() { # row NAME: its row of the table
-    local log=$logs/$1.log
-    architecture "$1"
-    printf '| `%s` | %s | %s | %s | %s | %s | %s | %s |\n' "${TARGET%%-*}" "$GO" \
-        "$(counts "$log" 'tests/(against_reference|returns|stepped_instructions|signed)\.rs')" \
-        "$(counts "$log" 'tests/switch\.rs')" \
-        "$(counts "$log" '/barrier_arch-|tests/(patch|checker|histories|operations_checked|foreign_longjmp|go_[a-z_]*)\.rs')" \
-        "$(counts "$log" '/unwind_walk-|tests/(live|walks|corrupt|trampoline|broken_lists)\.rs')" \
-        "$(counts "$log" 'tests/unwinding\.rs')" \
-        "$HOW"
+# The table's columns: heading, then test binaries by a pattern.
+columns=(
+    "trampoline=barrier-arch/tests/(against_reference|returns|stepped_instructions|signed|thumb)"
+    "switch=barrier-arch/tests/switch"
+    "install, remove, …=barrier-arch/(src/lib|tests/(patch|checker|histories|operations_checked|foreign_longjmp|go_[a-z_]*))"
+    "panics through=barrier-arch/tests/unwinding"
+    "walk=unwind-walk/.*"
+)
+
+table() {
+    local name column rule="|---|---|---|"
+    printf "| Rust's name | Go's |"
+    for column in "${columns[@]}"; do printf ' %s |' "${column%%=*}"; rule+="---|"; done
+    printf ' tests run |\n%s\n' "$rule"
+    for name in "${ARCHITECTURES[@]}"; do
+        architecture "$name"
+        printf '| `%s` | %s |' "${TARGET%%-*}" "$GO"
+        for column in "${columns[@]}"; do printf ' %s |' "$(counts "$logs/$name.log" "${column#*=}")"; done
+        printf ' %s |\n' "$HOW"
+    done
 }
 
-bad=0
-verdicts=()
+verdict() { # verdict NAME: a line; fails if a test did
+    local log=$logs/$1.log word=ok passed
+    passed=$(awk '/^test result: / { n += $4 } END { print n + 0 }' "$log")
+    ! grep -qE '^(error|test result: FAILED)' "$log" || word=FAILS
+    architecture "$1"
+    printf '%-12s %-6s %4d tests passed, %s\n' "$1" "$word" "$passed" "$HOW"
+    [ $word = ok ]
+}
+
 for name in "${names[@]}"; do
-    printf '\n== %s\n' "$name"
-    if run "$name" >"$logs/$name.log" 2>&1; then verdict=ok; else verdict=FAILS bad=1; fi
-    passed=$(awk '/^test result: / { n += $4 } END { print n + 0 }' "$logs/$name.log")
+    build "$name"
+    echo "$name"
+done | while read -r name; do
+    run "$name"
+    printf '%6d s  %s\n' $SECONDS "$name"
     grep -E '^(error|test .* FAILED|test result: FAILED)' "$logs/$name.log" || true
-    architecture "$name"
-    verdicts+=("$(printf '%-12s %-6s %4d tests passed, %s' "$name" "$verdict" "$passed" "$HOW")")
 done
 
+bad=0
 # The table speaks of all of them, so it is written when each has been run.
 complete=yes
 for name in "${ARCHITECTURES[@]}"; do [ -s "$logs/$name.log" ] || complete=; done
 if [ -n "$complete" ]; then
-    table=$(
-        echo "| Rust's name | Go's | trampoline | switch | install, remove, … | walk | panics through | tests run |"
-        echo "|---|---|---|---|---|---|---|---|"
-        for name in "${ARCHITECTURES[@]}"; do row "$name"; done
-    )
-    written=$(TABLE=$table awk '
+    written=$(TABLE=$(table) awk '
         /^<!-- written by ci\/cross.sh -->$/ { print; print ""; print ENVIRON["TABLE"]; print ""; skip = 1 }
         /^<!-- end -->$/ { skip = 0 }
         !skip' README.md)
@@ -84,10 +118,10 @@ if [ -n "$complete" ]; then
         printf '%s\n' "$written" >README.md
     elif [ "$written" != "$(cat README.md)" ]; then
         echo "README.md: the table of architectures is not what this run found; it should be"
-        echo "$table"
+        table
         bad=1
     fi
 fi
 printf '\n'
-[ ${#verdicts[@]} = 0 ] || printf '%s\n' "${verdicts[@]}"
+for name in "${names[@]}"; do verdict "$name" || bad=1; done
 exit $bad

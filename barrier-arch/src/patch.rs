@@ -149,8 +149,8 @@ unsafe fn replace(
         return Err(Refused::AlreadyInstalled(slot));
     }
     let patched = word_for(saved_lr_val, bars.stub(len).pc())?;
-    // SAFETY: the caller's promise; only this slot will be looked at.
-    let watch = unsafe { Watch::begin(bars, bars.base()) };
+    // SAFETY: the caller's promise; only this slot will be looked at, and it is live.
+    let watch = unsafe { Watch::begin(bars, 0) };
     bars.set_record(len, Stkbar { saved_lr_ptr: slot, saved_lr_val });
     bars.set_state(position, len + 1);
     word.store(patched as Slot, Ordering::Release);

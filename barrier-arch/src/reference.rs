@@ -110,6 +110,11 @@ pub const fn frame_bytes(locals: usize) -> usize {
     link + LOCALS_AT + locals * SLOT_BYTES
 }
 
+/// The highest stack pointer that a frame can have which keeps its return address in `slot`, while it is live.
+pub const fn live_sp(slot: usize) -> usize {
+    arch::sp_after(slot).wrapping_sub(SLOT_BYTES)
+}
+
 /// Makes the outermost frame of a stack that starts below `stack_hi`, with `locals` words of locals, all zero: the one at which
 /// a walk ends.
 pub fn outermost(stack_hi: usize, locals: usize, memory: &mut impl Memory) -> Frame {

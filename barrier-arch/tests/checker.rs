@@ -4,7 +4,7 @@ mod support;
 
 use barrier_arch::arch::{self, SLOT_BYTES};
 use barrier_arch::checker::{Census, Violation, check, check_empty};
-use barrier_arch::reference::{self, Memory};
+use barrier_arch::reference::{self, Memory, live_sp};
 use barrier_arch::{SizeClass, Spacing, Stub, patch};
 use proptest::prelude::*;
 use support::MODES;
@@ -33,13 +33,18 @@ impl Frames {
         frames
     }
 
-    fn sp(&self) -> usize {
+    /// The lowest slot, or where there is none yet.
+    fn lowest(&self) -> usize {
         self.slots.last().copied().unwrap_or(self.stack.bars.stack_hi())
     }
 
+    fn sp(&self) -> usize {
+        live_sp(self.lowest())
+    }
+
     fn call(&mut self) {
-        let slot = self.sp() - FRAME;
-        if slot > self.stack.bars.base() {
+        let slot = self.lowest() - FRAME;
+        if live_sp(slot) > self.stack.bars.base() {
             // What the frame below left behind stays in its dead words.
             self.stack.store(slot, 0x4000 + self.slots.len());
             self.slots.push(slot);
@@ -80,7 +85,7 @@ impl Frames {
     fn unwind(&mut self, up: usize) {
         let Some(index) = self.slots.len().checked_sub(up + 1) else { return };
         // SAFETY: nothing runs on the stack.
-        unsafe { patch::unwind(&self.stack.bars, self.sp(), self.slots[index]) };
+        unsafe { patch::unwind(&self.stack.bars, self.sp(), live_sp(self.slots[index])) };
     }
 
     fn move_to(&mut self, log2: u32) {
@@ -207,7 +212,7 @@ fn i1_a_stub_without_a_record_is_named() {
     broken("I1: live return slot", |frames| {
         let stub = frames.stack.load(frames.barriers()[0]);
         frames.call();
-        let last = frames.sp();
+        let last = frames.lowest();
         frames.stack.store(last, stub);
         Violation::Unrecorded { slot: last, stub }
     });

@@ -7,7 +7,7 @@
 mod support;
 
 use barrier_arch::arch::{self, SLOT_BYTES};
-use barrier_arch::reference::{self, Memory};
+use barrier_arch::reference::{self, Memory, live_sp};
 use barrier_arch::{Spacing, Stub, is_barrier, patch};
 use proptest::prelude::*;
 use support::MODES;
@@ -76,8 +76,13 @@ impl History {
         History { stack, spacing, frames: Vec::new(), next_pc: 0x1000, exact: true }
     }
 
-    fn sp(&self) -> usize {
+    /// The lowest slot, or where there is none yet.
+    fn lowest(&self) -> usize {
         self.frames.last().map_or(self.stack.bars.stack_hi(), |frame| frame.slot)
+    }
+
+    fn sp(&self) -> usize {
+        live_sp(self.lowest())
     }
 
     fn fresh_pc(&mut self) -> usize {
@@ -91,8 +96,8 @@ impl History {
     }
 
     fn call(&mut self, words: usize) {
-        let slot = self.sp() - SLOT_BYTES * words;
-        if slot < self.stack.bars.base() + 64 {
+        let slot = self.lowest() - SLOT_BYTES * words;
+        if live_sp(slot) < self.stack.bars.base() + 64 {
             return;
         }
         let pc = self.fresh_pc();
@@ -154,7 +159,7 @@ impl History {
 
     fn unwind(&mut self, up: usize) {
         let Some(index) = self.up(up) else { return };
-        let dst = self.frames[index].slot;
+        let dst = live_sp(self.frames[index].slot);
         // SAFETY: nothing runs on the stack.
         unsafe { patch::unwind(&self.stack.bars, self.sp(), dst) };
         self.frames.iter_mut().skip(index + 1).for_each(|frame| frame.barrier = false);

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use barrier_arch::arch::{SLOT_BYTES, sp_after};
 use barrier_arch::patch::{self, Refused, Removed};
-use barrier_arch::reference::{self, Memory};
+use barrier_arch::reference::{self, Memory, live_sp};
 use barrier_arch::{Key, SizeClass, Spacing, StkbarSlice, Stub, is_barrier};
 use support::plain::PlainStack;
 use support::{MODES, TestStack, install_here, return_slots};
@@ -108,7 +108,7 @@ fn removal_after_some_hits_restores_the_rest() {
                 assert_eq!(hit(&mut stack, slot), 0x1000 + i);
                 assert_eq!(stack.bars.state(), (of(spacing, i + 1), of(spacing, 4)));
             }
-            let sp = if hits == 0 { slots[0] - 16 } else { sp_after(slots[hits - 1]) };
+            let sp = if hits == 0 { live_sp(slots[0]) } else { sp_after(slots[hits - 1]) };
             // SAFETY: nothing runs on the stack.
             let removed = unsafe { patch::remove(&stack.bars, sp) };
             assert_eq!(removed, Removed { restored: of(spacing, 4 - hits), hit: of(spacing, hits), dead: 0 });
@@ -141,7 +141,7 @@ fn skipping_writes_to_no_slot() {
         for skipped in 0..=4 {
             let (mut stack, slots) = with_barriers(spacing, 4);
             let patched = words(&stack, &slots);
-            let sp = slots.get(skipped).copied().unwrap_or(slots[3] + 8);
+            let sp = live_sp(slots.get(skipped).copied().unwrap_or(slots[3] + 8));
             // SAFETY: nothing runs on the stack.
             assert_eq!(unsafe { patch::skip(&stack.bars, sp) }, of(spacing, skipped));
             assert_eq!(words(&stack, &slots), patched);
@@ -161,9 +161,10 @@ fn unwinding_restores_and_marks_hit() {
     for spacing in MODES {
         for unwound in 0..=4 {
             let (stack, slots) = with_barriers(spacing, 4);
-            let dst = slots.get(unwound).copied().unwrap_or(slots[3] + 8);
+            let dst = live_sp(slots.get(unwound).copied().unwrap_or(slots[3] + 8));
             // SAFETY: nothing runs on the stack.
-            assert_eq!(unsafe { patch::unwind(&stack.bars, slots[0] - 8, dst) }, of(spacing, unwound));
+            let taken = unsafe { patch::unwind(&stack.bars, live_sp(slots[0]), dst) };
+            assert_eq!(taken, of(spacing, unwound));
             let barriers = slots.iter().filter(|&&slot| is_barrier(stack.load(slot)));
             assert_eq!(barriers.count(), of(spacing, 4 - unwound));
             assert!((0..unwound).all(|i| stack.load(slots[i]) == 0x1000 + i));
@@ -178,7 +179,8 @@ fn unwinding_leaves_dead_slots_alone() {
         let (stack, slots) = with_barriers(spacing, 4);
         let dead = stack.load(slots[0]);
         // SAFETY: nothing runs on the stack.
-        assert_eq!(unsafe { patch::unwind(&stack.bars, slots[1], slots[3]) }, of(spacing, 3));
+        let taken = unsafe { patch::unwind(&stack.bars, live_sp(slots[1]), live_sp(slots[3])) };
+        assert_eq!(taken, of(spacing, 3));
         assert_eq!(words(&stack, &slots[..3]), [dead, 0x1001, 0x1002]);
         assert_eq!(stack.bars.state(), (of(spacing, 3), of(spacing, 4)));
     }
@@ -208,14 +210,15 @@ fn barriers_move_with_their_stack() {
                 }
                 let delta = new.bars.stack_hi().wrapping_sub(old.bars.stack_hi());
                 // Frames near the top, so that they fit into the smaller stack.
-                let sp = slots[0].max(old.bars.stack_hi() - (new.bars.stack_hi() - new.bars.base()));
+                let sp = live_sp(slots[0]).max(old.bars.stack_hi() - (new.bars.stack_hi() - new.bars.base()));
                 (sp..old.bars.stack_hi())
                     .step_by(size_of::<usize>())
                     .for_each(|a| new.store(a.wrapping_add(delta), old.load(a)));
                 // SAFETY: nothing runs on either; the part from `sp` was copied.
                 assert!(unsafe { patch::carry_over(&old.bars, &new.bars, sp) });
                 assert_eq!(new.bars.state(), (of(from, hits), of(from, 4)), "same indices");
-                for (i, &slot) in slots.iter().enumerate().skip(hits).filter(|&(_, &slot)| slot >= sp) {
+                let copied = slots.iter().enumerate().filter(|&(_, &slot)| live_sp(slot) >= sp);
+                for (i, &slot) in copied.skip_while(|&(i, _)| i < hits) {
                     let slot = slot.wrapping_add(delta);
                     let word = if from == off { 0x1000 + i } else { new.bars.stub(i).pc() };
                     assert_eq!(new.load(slot), word, "the new class's stub");
@@ -232,7 +235,7 @@ fn a_move_without_room_for_the_records_changes_nothing() {
     let new = PlainStack::new(BYTES, Spacing::default());
     let before = (old.snapshot(), new.snapshot());
     // SAFETY: nothing runs on either.
-    assert!(!unsafe { patch::carry_over(&old.bars, &new.bars, slots[0]) });
+    assert!(!unsafe { patch::carry_over(&old.bars, &new.bars, live_sp(slots[0])) });
     assert!((old.snapshot(), new.snapshot()) == before);
 }
 
@@ -377,9 +380,9 @@ fn a_real_stack_with_barriers_unwound_removed_and_installed_again() {
         let middle = slots[slots.len() / 2];
         // SAFETY: this thread is on the stack, and all slots from this frame up are live.
         unsafe {
-            let unwound = patch::unwind(bars, slots[0], middle);
+            let unwound = patch::unwind(bars, sp_after(slots[0]), middle);
             assert_eq!(patched(bars), installed - unwound);
-            let removed = patch::remove(bars, slots[0]);
+            let removed = patch::remove(bars, sp_after(slots[0]));
             assert_eq!(removed, Removed { restored: installed - unwound, hit: unwound, dead: 0 });
         }
         assert_eq!((patched(bars), pcs(bars)), (0, originals));

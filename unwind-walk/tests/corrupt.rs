@@ -43,6 +43,15 @@ fn first_read(record: usize) -> usize {
     }
 }
 
+/// What is wrong with a frame pointer to the last two words of all memory. One that is the canonical frame address itself leads to a record that
+/// could be there; beyond other records the address space ends.
+fn at_the_end(sp: usize, end: usize) -> StepError {
+    match description::host().unwrap().frame_record {
+        FrameRecord::BelowFramePointer(_) => StepError::Unreadable(first_read(end)),
+        _ => StepError::NotAbove { sp, cfa: SimStack::cfa_by(end) },
+    }
+}
+
 /// Ends of memory at which frame `index` can be reached and not left, and the word that is then missing: of its record the first,
 /// or only the second; with a back chain the return slot, since the frame's own chain lies below its callee's slot.
 fn edges(stack: &SimStack, index: usize) -> [(usize, usize); 2] {
@@ -68,7 +77,7 @@ fn wrong_frame_pointers_have_names() {
             // Outside of the stack: above it, at the very end of the address space, below it.
             let (above, end, below) = (stack.bars.top() + 64, usize::MAX - (2 * WORD - 1), stack.lo() - 64);
             spoil(above, StepError::Unreadable(first_read(above)));
-            spoil(end, StepError::NotAbove { sp, cfa: SimStack::cfa_by(end) });
+            spoil(end, at_the_end(sp, end));
             spoil(below, StepError::NotAbove { sp, cfa: SimStack::cfa_by(below) });
             // Loops: to the frame's own callee, and to the youngest frame.
             for to in [index - 1, 0] {

@@ -119,7 +119,7 @@ proptest! {
 #[test]
 fn the_callback_may_install_barriers() {
     for spacing in SPACINGS {
-        let stack = SimStack::new(SizeClass::of(1 << 14).unwrap(), spacing, &[6; 100]);
+        let stack = SimStack::new(SizeClass::of(1 << 16).unwrap(), spacing, &[6; 100]);
         let live = stack.live();
         let walk = Walk::new(&FramePointers, &live).barriers(&stack.bars);
         let mut thresholds = spacing.thresholds(stack.registers().sp);
@@ -142,8 +142,9 @@ fn the_callback_may_install_barriers() {
 /// The tests above would pass on a machine that installs nothing.
 #[test]
 fn the_three_modes_differ_in_the_number_of_barriers() {
-    let count = |spacing| SimStack::new(SizeClass::of(1 << 14).unwrap(), spacing, &[6; 100]).install(&[true]);
-    assert_eq!(SPACINGS.map(count), [0, Spacing::default().capacity(SizeClass::of(1 << 14).unwrap()), 100]);
+    let class = SizeClass::of(1 << 16).unwrap();
+    let count = |spacing| SimStack::new(class, spacing, &[6; 100]).install(&[true]);
+    assert_eq!(SPACINGS.map(count), [0, Spacing::default().capacity(class), 100]);
 }
 
 #[test]

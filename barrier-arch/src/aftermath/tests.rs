@@ -12,6 +12,7 @@ use super::Watch;
 use crate::arch::{SLOT_BYTES, Slot};
 use crate::checker::Violation;
 use crate::patch;
+use crate::reference::live_sp;
 use crate::size_class::SizeClass;
 use crate::spacing::Spacing;
 use crate::stkbar::{Stkbar, StkbarSlice};
@@ -26,6 +27,9 @@ struct Stack {
     slots: Vec<usize>,
 }
 
+/// From one slot to the next.
+const APART: usize = 64;
+
 /// The modes in which there is something to go wrong.
 const ON: [Spacing; 2] = [Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
 
@@ -35,7 +39,7 @@ impl Stack {
         let base = NonNull::from(&mut memory.0).cast();
         // SAFETY: aligned to its size, and it lives as long as the handle.
         let bars = unsafe { StkbarSlice::steal(base, SizeClass::of(4096).unwrap(), spacing) };
-        let slots = (0..3).map(|i| bars.base() + 512 + 64 * i).collect();
+        let slots = (0..3).map(|i| bars.base() + 512 + APART * i).collect();
         let mut stack = Stack { memory, bars, slots };
         (0..3).for_each(|i| stack.store(stack.slots[i], 0x1000 + i));
         stack
@@ -50,9 +54,9 @@ impl Stack {
         stack
     }
 
-    /// Below all slots.
+    /// Of the frame with the lowest slot.
     fn sp(&self) -> usize {
-        self.slots[0] - 64
+        live_sp(self.slots[0])
     }
 
     fn watch(&self) -> Watch<'_> {
@@ -127,7 +131,7 @@ fn stubs_that_mean_nothing_are_left_in_peace() {
         let stack = Stack::with_barriers(spacing);
         stack.bars.set_state(1, 3);
         // SAFETY: nothing runs on the stack.
-        let watch = unsafe { Watch::begin(&stack.bars, stack.slots[2]) };
+        let watch = unsafe { Watch::begin(&stack.bars, live_sp(stack.slots[2])) };
         stack.restore(2);
         stack.bars.set_state(0, 0);
         assert_eq!(watch.check_removed(), Ok(()), "one was hit, one lies below sp");
@@ -139,7 +143,7 @@ fn a_skip_that_went_wrong_is_named() {
     for spacing in ON {
         let stack = Stack::with_barriers(spacing);
         let watch = stack.watch();
-        let limit = stack.slots[1];
+        let (slot, limit) = (stack.slots[1], live_sp(stack.slots[1]));
         for (left, wrong) in [((0, 3), true), ((1, 3), false), ((2, 3), true), ((1, 2), true)] {
             stack.bars.set_state(left.0, left.1);
             let found = watch.check_passed(limit);
@@ -149,7 +153,7 @@ fn a_skip_that_went_wrong_is_named() {
         stack.bars.set_state(0, 3);
         stack.bars.set_record(2, stack.bars.record(1));
         stack.bars.set_state(1, 3);
-        let twice = Violation::RecordOrder { index: 2, slot: limit, before: limit };
+        let twice = Violation::RecordOrder { index: 2, slot, before: slot };
         assert_eq!(watch.check_passed(limit), Err(twice));
     }
 }
@@ -158,7 +162,7 @@ fn a_skip_that_went_wrong_is_named() {
 fn an_unwinding_that_went_wrong_is_named() {
     for spacing in ON {
         let stack = Stack::with_barriers(spacing);
-        let (watch, dst) = (stack.watch(), stack.slots[2]);
+        let (watch, dst) = (stack.watch(), live_sp(stack.slots[2]));
         stack.bars.set_state(2, 3);
         stack.restore(0);
         assert_eq!(watch.check_passed(dst), Ok(()));
