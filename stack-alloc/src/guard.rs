@@ -5,17 +5,19 @@
 //!
 //! A page protected with `mprotect` splits the mapping around it in three, and a Linux process may have some
 //! 65,000 mappings: thirty thousand guarded stacks, and then every `mmap` of the process fails. Linux 6.13
-//! has guards that are marks in the page table instead (`MADV_GUARD_INSTALL`) and cost no mapping. Which of
-//! the two there is shows at the first call; the marks stay when the memory around them is given back.
+//! has guards that are marks in the page table instead (`MADV_GUARD_INSTALL`) and cost no mapping; they stay when the memory around them is
+//! given back. Which of the two there is, the first pool of a process tries out on a page of its own: emulators (QEMU's user mode) say yes to
+//! any advice and do nothing.
 
 use std::ffi::c_int;
 use std::io;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use barrier_arch::SizeClass;
 
-use crate::mapping;
+use crate::mapping::{self, Mapping, Placement};
 
 /// Of the kernel's `asm-generic/mman-common.h`, the same on all architectures. Neither rustix (an enum) nor
 /// libc names it.
@@ -41,14 +43,15 @@ pub enum GuardPages {
 pub(crate) struct Guards {
     pages: GuardPages,
     page_bytes: usize,
-    /// The kernel knows the marks, as far as we have heard.
+    /// The system makes the marks, as far as we have heard.
     marks: AtomicBool,
 }
 
 impl Guards {
     pub(crate) fn new(pages: GuardPages) -> Guards {
-        let marks = AtomicBool::new(cfg!(target_os = "linux") && pages != GuardPages::Mprotect);
-        Guards { pages, page_bytes: rustix::param::page_size(), marks }
+        let page_bytes = rustix::param::page_size();
+        let marks = AtomicBool::new(pages == GuardPages::Cheapest && marks_work(page_bytes));
+        Guards { pages, page_bytes, marks }
     }
 
     /// Bytes of a page.
@@ -71,7 +74,7 @@ impl Guards {
         if self.marks.load(Ordering::Relaxed) {
             // SAFETY: passed on.
             match unsafe { mark(page, self.page_bytes) } {
-                // An older kernel, or locked memory: there only the protection will do.
+                // Locked memory, say: there only the protection will do.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     self.marks.store(false, Ordering::Relaxed);
                 }
@@ -81,6 +84,24 @@ impl Guards {
         // SAFETY: passed on.
         unsafe { mapping::forbid(page, self.page_bytes) }
     }
+}
+
+/// Does a marked page fault? Tried once in the life of the process.
+fn marks_work(page_bytes: usize) -> bool {
+    static WORK: OnceLock<bool> = OnceLock::new();
+    let try_out = || {
+        let page = Mapping::new(Placement::of_size(page_bytes)).ok()?;
+        // SAFETY: a page of our own.
+        unsafe { mark(page.start(), page_bytes) }.ok()?;
+        Some(is_closed(&page))
+    };
+    *WORK.get_or_init(|| cfg!(target_os = "linux") && try_out().unwrap_or(false))
+}
+
+/// Is this page inaccessible? The system is asked to write there: where a store of our own would be a fault, it answers with an error.
+fn is_closed(page: &Mapping) -> bool {
+    // SAFETY: a page is longer than what `uname` writes, and this one is ours.
+    unsafe { libc::uname(page.start().as_ptr().cast()) != 0 }
 }
 
 /// Marks pages as guards in the page table.
@@ -105,6 +126,16 @@ unsafe fn mark(start: NonNull<u8>, bytes: usize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the marks are tried out with: a page that is open, and one that is closed by the other means.
+    #[test]
+    fn a_closed_page_is_told_from_an_open_one() {
+        let page_bytes = rustix::param::page_size();
+        let mut page = Mapping::new(Placement::of_size(page_bytes)).unwrap();
+        assert!(!is_closed(&page));
+        page.forbid().unwrap();
+        assert!(is_closed(&page));
+    }
 
     #[test]
     fn only_stacks_of_four_pages_are_guarded() {

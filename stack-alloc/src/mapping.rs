@@ -8,17 +8,17 @@
 //!                        <-- before --> aligned
 //! ```
 //!
-//! Head and tail exist for a moment, as address space. The mapping is placed as high as it fits: Linux maps
+//! Head and tail exist for a moment, as address space; where that is too small for them (a stack of a gigabyte among 32-bit addresses), the
+//! aligned places are tried one by one. The mapping is placed as high as it fits: Linux maps
 //! from the top down, each reservation just below the last mapping, so that mappings of one size lie side by
 //! side and the kernel joins them into one.
 
 use std::ffi::c_void;
 use std::io;
 use std::mem;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
-use memmap2::MmapOptions;
-use rustix::mm::{Advice, MprotectFlags, madvise, mprotect, munmap};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 /// How a mapping is to lie. All in bytes and whole pages.
 #[derive(Clone, Copy, Debug)]
@@ -56,14 +56,38 @@ impl Mapping {
     pub(crate) fn new(place: Placement) -> io::Result<Mapping> {
         let too_long = || io::Error::from(io::ErrorKind::OutOfMemory);
         let reserve = place.bytes.checked_add(place.align).ok_or_else(too_long)?;
-        let mut map = MmapOptions::new().len(reserve).no_reserve_swap().stack().map_anon()?;
-        let start = NonNull::from(&mut map[..]).cast::<u8>();
-        let reserved = Mapping { start, len: map.len() };
-        // From here on `reserved` owns the pages: memmap2 cannot unmap a part.
-        mem::forget(map);
-        let highest = start.addr().get() + reserved.len - place.bytes + place.before;
+        let reserved = match Mapping::map(0, reserve, MapFlags::empty()) {
+            Ok(reserved) => reserved,
+            Err(error) => return Mapping::at_some_place(place).ok_or(error),
+        };
+        let start = reserved.start.addr().get();
+        let highest = start + reserved.len - place.bytes + place.before;
         let aligned = highest & !(place.align - 1);
-        reserved.trim(aligned - place.before - start.addr().get(), place.bytes)
+        reserved.trim(aligned - place.before - start, place.bytes)
+    }
+
+    /// The highest place that is aligned and free, if there are few enough to try them all.
+    fn at_some_place(place: Placement) -> Option<Mapping> {
+        const FEW: usize = 64;
+        let places = usize::MAX / place.align;
+        let mut starts = { 1..=places }.rev().filter_map(|i| (i * place.align).checked_sub(place.before));
+        let try_at = |start| Mapping::map(start, place.bytes, MapFlags::FIXED_NOREPLACE).ok();
+        if places > FEW { None } else { starts.find_map(try_at) }
+    }
+
+    /// New pages; at `hint`, or not at all, if `flags` say so.
+    fn map(hint: usize, len: usize, flags: MapFlags) -> io::Result<Mapping> {
+        let flags = flags | MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::STACK;
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: fresh pages, over no others.
+        let start = unsafe { mmap_anonymous(ptr::without_provenance_mut(hint), len, prot, flags) }?;
+        let mapping =
+            Mapping { start: NonNull::new(start.cast()).expect("nothing is mapped at address 0"), len };
+        // Kernels before 4.17 do not know the flag, and map elsewhere.
+        if flags.contains(MapFlags::FIXED_NOREPLACE) && mapping.start.addr().get() != hint {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(mapping)
     }
 
     /// Unmaps all but the `len` bytes that start `head` bytes in.

@@ -22,9 +22,10 @@ pub struct HeapConfig {
 }
 
 impl Default for HeapConfig {
-    /// 4 GiB, and a collection at every doubling.
+    /// 4 GiB (512 MiB where addresses have 32 bits), and a collection at every doubling.
     fn default() -> Self {
-        HeapConfig { limit_bytes: 4 << 30, growth_percent: 100 }
+        let limit_bytes = if usize::BITS == 64 { 4 << 30 } else { 512 << 20 };
+        HeapConfig { limit_bytes, growth_percent: 100 }
     }
 }
 

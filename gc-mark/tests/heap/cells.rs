@@ -27,6 +27,10 @@ pub(crate) struct Ref {
 
 pub(crate) const NULL: Ref = Ref { address: 0, id: 0 };
 
+pub(crate) const WORD: usize = size_of::<usize>();
+/// Bits of an object's first word that say how many fields it has; the others say how many words.
+const FIELD_BITS: u32 = if usize::BITS == 64 { 32 } else { 9 };
+
 // SAFETY: `Ref`s are made by `make` alone, or null; every word is stored by it.
 unsafe impl ObjectModel for Cells {
     fn reference(&self, value: usize) -> Option<usize> {
@@ -35,7 +39,7 @@ unsafe impl ObjectModel for Cells {
 
     unsafe fn visit(&self, object: *const u8, bytes: usize, mut visit: impl FnMut(usize)) {
         let cell = Ref { address: object.expose_provenance(), id: 0 };
-        assert!(cell.words() * 8 <= bytes);
+        assert!(cell.words() * WORD <= bytes);
         (0..cell.fields()).for_each(|i| visit(cell.word(2 + 2 * i).load(Relaxed)));
     }
 }
@@ -49,11 +53,11 @@ impl Ref {
     }
 
     fn words(self) -> usize {
-        self.word(0).load(Relaxed) >> 32
+        self.word(0).load(Relaxed) >> FIELD_BITS
     }
 
     pub(crate) fn fields(self) -> usize {
-        self.word(0).load(Relaxed) & 0xffff_ffff
+        self.word(0).load(Relaxed) % (1 << FIELD_BITS)
     }
 
     pub(crate) fn field(self, i: usize) -> Ref {
@@ -96,11 +100,12 @@ pub(crate) fn make(
     fields: &[Ref],
     bytes: usize,
 ) -> Result<Ref, HeapError> {
-    let words = (bytes / 8).max(2 + 2 * fields.len());
-    let address = heap.alloc(cache, words * 8)?.as_ptr().expose_provenance();
+    let words = (bytes / WORD).max(2 + 2 * fields.len());
+    let address = heap.alloc(cache, words * WORD)?.as_ptr().expose_provenance();
     assert_eq!(address % 16, 0);
     let cell = Ref { address, id };
-    cell.word(0).store(words << 32 | fields.len(), Relaxed);
+    assert!(fields.len() < 1 << FIELD_BITS && words < 1 << (usize::BITS - FIELD_BITS));
+    cell.word(0).store(words << FIELD_BITS | fields.len(), Relaxed);
     cell.word(1).store(id, Relaxed);
     fields.iter().enumerate().for_each(|(i, &target)| cell.set_field(i, target));
     (2 + 2 * fields.len()..words).for_each(|i| cell.word(i).store(filler(id, i), Relaxed));
