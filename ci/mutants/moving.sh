@@ -48,3 +48,26 @@ mutant scanned-stack-shrinks-at-a-second-request sched/src/managed/moving.rs int
 ====
     if shared.phases.cycle().is_none() {
 END
+
+mutant old-stack-reused-before-its-walkers-are-done sched/src/managed/moving.rs integration-tests single_step sched_moves <<'END'
+    task.crossing.managed_sp.store(new_sp, Ordering::Release);
+    task.shared.moves.all.fetch_add(1, Ordering::Relaxed);
+    if let Some(old) = old {
+        // SAFETY: the task goes on on the new one, and nobody walks the old one (rule 4).
+        unsafe { task.shared.stacks.free(old) };
+    }
+====
+    if let Some(old) = old {
+        // SAFETY: none: the task still waits on it.
+        unsafe { task.shared.stacks.free(old) };
+    }
+    task.crossing.managed_sp.store(new_sp, Ordering::Release);
+    task.shared.moves.all.fetch_add(1, Ordering::Relaxed);
+END
+
+mutant move-comes-true-before-the-copy-is-whole sched/src/managed/moving.rs integration-tests single_step sched_moves <<'END'
+    let mut pointers = |shift: Shift<'_>| shift_frame_pointers(old_sp, new_hi.wrapping_sub(old_hi), shift);
+====
+    task.crossing.managed_sp.store(old_sp.wrapping_add(new_hi).wrapping_sub(old_hi), Ordering::Release);
+    let mut pointers = |shift: Shift<'_>| shift_frame_pointers(old_sp, new_hi.wrapping_sub(old_hi), shift);
+END

@@ -20,13 +20,15 @@ use gc_mark::{FrameMap, FrameRoots};
 use sched::{Builder, Call, Current, Language, Movable, Next, Program, Runtime, StackMode, Visit};
 use unwind_walk::FramePointers;
 
+use crate::on_thread::{self, away};
+
 /// A green thread of this language.
 pub type Task = sched::Task<Compiled>;
 
 /// Bytes below the limit: a frame with its record and return address, and a native call.
 const SLACK: usize = 160;
 
-/// What is done at the bottom of the recursion.
+/// What is done at the bottom of the recursion; what may switch to other tasks, by way of [`away`].
 pub type Leaf = Box<dyn Fn(&Current<'_, Compiled>) + Send + Sync>;
 
 /// A cell is a check word and a number that no other has. A value is a cell's address or 0.
@@ -142,26 +144,30 @@ unsafe extern "C" {
     fn test_end();
 }
 
+/// To be called by each native function.
+///
 /// # Safety
 ///
 /// Compiled code passes the task that it runs on.
 unsafe fn current<'t>(task: *const Task) -> Current<'t, Compiled> {
     // SAFETY: passed on.
-    unsafe { Current::from_raw(task) }
+    let current = unsafe { Current::from_raw(task) };
+    on_thread::here(&current);
+    current
 }
 
 extern "C" fn check(task: *const Task) {
     // SAFETY: called by the code above.
     let current = unsafe { current(task) };
     current.make_room(0, usize::MAX).expect("the depth fits");
-    current.safepoint();
+    away(&current, || current.safepoint());
 }
 
 extern "C" fn cell(task: *const Task) -> usize {
     // SAFETY: called by the code above.
     let current = unsafe { current(task) };
     let heap = current.language().heap();
-    current.safepoint();
+    away(&current, || current.safepoint());
     if heap.wants_collection() {
         current.request_collection();
     }
@@ -179,7 +185,9 @@ extern "C" fn leaf(task: *const Task) {
 }
 
 /// Is the cell still the one that it was?
-extern "C" fn look(_: *const Task, cell: usize, number: usize) {
+extern "C" fn look(task: *const Task, cell: usize, number: usize) {
+    // SAFETY: called by the code above.
+    let _ = unsafe { current(task) };
     // SAFETY: it was a cell; the heap's memory stays mapped.
     let words = unsafe { *(cell as *const [usize; 2]) };
     assert_eq!(words, [CHECK, number], "cell {cell:#x} was freed");
@@ -194,6 +202,11 @@ impl Sites {
         let sites: [unsafe extern "C" fn(); 5] =
             [test_checked, test_allocated, test_returned, test_left, test_looked];
         Sites(sites.map(|site| site as *const () as usize))
+    }
+
+    /// Does a frame of the recursion wait for anything at `pc`?
+    pub fn is_any(pc: usize) -> bool {
+        Sites::new().0.contains(&pc)
     }
 
     /// Does the recursion wait for the next level at `pc`?
@@ -284,11 +297,17 @@ impl Program<Compiled> for Descents {
     fn next(&mut self, current: &Current<'_, Compiled>, returned: Option<usize>) -> Next<usize> {
         self.sum += returned.unwrap_or(0);
         if self.depths.is_empty() {
+            on_thread::end();
             return Next::Done(self.sum);
         }
-        let levels = self.depths.remove(0);
-        current.task().language.store(levels, Ordering::Relaxed);
-        // SAFETY: the code above.
-        Next::Call(unsafe { Call::new(test_descend as *const () as usize, [levels, 0]) })
+        Next::Call(descend(current, self.depths.remove(0)))
     }
+}
+
+/// For a program: the call that descends so many levels.
+pub fn descend(current: &Current<'_, Compiled>, levels: usize) -> Call {
+    current.task().language.store(levels, Ordering::Relaxed);
+    on_thread::here(current);
+    // SAFETY: the code above.
+    unsafe { Call::new(test_descend as *const () as usize, [levels, 0]) }
 }

@@ -1,7 +1,8 @@
 //! What no single crate can show: the crates together, on real stacks with a real collector.
 //!
 //! [`native`] is the smallest language that uses all of them: Rust functions as its code, scanned conservatively. The tests are
-//! in `tests/`, one file per subject. `compiled` is one of compiled code, whose stacks can move.
+//! in `tests/`, one file per subject. `compiled` is one of compiled code, whose stacks can move; `levels` knows what a walk of them must show, and
+//! `on_thread` which task a signal has interrupted.
 //!
 //! For the tests that look at every instruction: `stage`, code on a stack of its own that can be moved, and `stepper`, which shows an
 //! observer the registers between two instructions. `profiler` is a sampling profiler as a runtime would have it.
@@ -17,7 +18,11 @@ pub mod compiled;
 pub mod foreign;
 #[cfg(target_arch = "x86_64")]
 pub mod ground;
+#[cfg(target_arch = "x86_64")]
+pub mod levels;
 pub mod native;
+#[cfg(target_arch = "x86_64")]
+pub mod on_thread;
 #[cfg(target_arch = "x86_64")]
 pub mod profiler;
 #[cfg(target_arch = "x86_64")]

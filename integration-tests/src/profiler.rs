@@ -17,7 +17,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::{SizeClass, StkbarSlice, arch};
-use sched::{StackSource, TaskStack};
+use sched::{MoveStacks, StackSource, TaskStack};
 use unwind_walk::{End, Frame, FramePointers, LiveStack, ReadWord, Registers, Walk, Walked};
 
 const WORD: usize = size_of::<usize>();
@@ -98,6 +98,10 @@ unsafe impl<S: StackSource, const N: usize> StackSource for Registered<S, N> {
         self.1.remove(&stack.bars);
         // SAFETY: passed on.
         unsafe { self.0.free(stack) }
+    }
+
+    fn mover(&self) -> Option<&dyn MoveStacks> {
+        self.0.mover()
     }
 }
 
@@ -224,7 +228,7 @@ impl Sample<'_> {
         let Attempt { walked, last_sp, keeps_records } = self.attempt(at);
         // Until the first function on a stack has made its frame record there is none.
         let at_the_start = walked.frames == 1 && self.outermost_sp.wrapping_sub(last_sp) <= 2 * WORD;
-        let forgiven = !keeps_records || self.called_by_others(at.sp);
+        let forgiven = !keeps_records || self.called_by_others(at.sp) || self.between_stacks(at);
         match walked.end {
             End::Outermost if last_sp == self.outermost_sp || at_the_start => Ok(()),
             _ if forgiven => Err(None),
@@ -237,6 +241,11 @@ impl Sample<'_> {
     fn called_by_others(&self, sp: usize) -> bool {
         let is_others = |address| self.live.read_word(address).is_some_and(|word| self.text.is_others(word));
         is_others(sp) || is_others(sp + WORD)
+    }
+
+    /// Has the code that comes back from another stack not restored the frame pointer yet?
+    fn between_stacks(&self, at: Registers) -> bool {
+        at.fp != 0 && !(at.sp..self.bars.stack_hi()).contains(&at.fp)
     }
 
     fn attempt(&self, start: Registers) -> Attempt {

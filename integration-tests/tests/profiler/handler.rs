@@ -8,6 +8,7 @@ use integration_tests::profiler::{Outcome, StackRegistry, Text, sample};
 use integration_tests::stepper::interrupted;
 use unwind_walk::Registers;
 
+use crate::moving;
 use crate::tasks::far;
 
 pub(crate) const DEPTH: usize = 60;
@@ -76,6 +77,7 @@ pub(crate) extern "C" fn on_profile(_: libc::c_int, _: *mut libc::siginfo_t, con
     // SAFETY: this thread runs on whatever stack `sp` lies on.
     match (unsafe { REGISTRY.find(at.sp) }, PROGRAM.get()) {
         (Some((number, bars)), Some(program)) => look(number, &bars, at, program),
+        (None, Some(program)) if moving::look(at, program) => {}
         _ => count(&FOUND.elsewhere),
     }
 }
@@ -137,7 +139,8 @@ pub(crate) fn install_handler() {
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_profile as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        // On the threads' alternate stacks: on a small stack of compiled code there is no room for a signal's frame.
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
         assert_eq!(libc::sigaction(libc::SIGPROF, &action, std::ptr::null_mut()), 0);
     }
 }

@@ -1,9 +1,10 @@
-//! A soak: a profiler, 1 kHz on each thread, walks tasks that recurse, panic, recover, end and begin, while cycle follows cycle and barriers
-//! come, are hit and go.
+//! A soak: a profiler, 2 kHz on each thread, walks tasks that recurse, panic, recover, end and begin, and tasks of compiled code whose stacks move,
+//! grow and shrink, while cycle follows cycle and barriers come, are hit and go.
 //!
 //! No sample may be lost, and each must show as many frames of the recursion as the task says it is deep.
 
 mod handler;
+mod moving;
 mod tasks;
 mod timers;
 
@@ -59,11 +60,14 @@ fn soak(spacing: Spacing) -> usize {
     STOP.store(false, Ordering::SeqCst);
     runtime.spawn(fill_the_heap).unwrap().join().unwrap();
     let tasks: Vec<_> = (0..4).map(|_| runtime.spawn(work).unwrap()).collect();
+    let movers = moving::start(spacing);
+    let wandering = moving::set_out(&movers);
     let since = Instant::now();
     while since.elapsed() < SOAK {
         runtime.collect();
     }
     STOP.store(true, Ordering::SeqCst);
+    wandering.come_back(&movers);
     tasks.into_iter().for_each(|task| task.join().unwrap_or_else(|panic| panic!("{spacing:?}: {panic}")));
     timers::delete_all();
     runtime.cycles().len()
@@ -75,9 +79,10 @@ fn no_sample_is_lost() {
     install_handler();
     for spacing in MODES {
         let cycles = soak(spacing);
-        println!("{spacing:?}: {cycles} cycles; so far {FOUND:?}");
+        println!("{spacing:?}: {cycles} cycles; so far {FOUND:?} {:?}", moving::FOUND);
         assert!(cycles > 10);
     }
+    moving::check();
     let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert_eq!([of(&FOUND.lost), of(&FOUND.wrong_end), of(&FOUND.wrong_count)], [0, 0, 0], "{FOUND:?}");
     let samples = of(&FOUND.whole) + of(&FOUND.resumed);

@@ -1,4 +1,4 @@
-//! A timer for each thread that runs tasks, which sends it SIGPROF a thousand times per second.
+//! A timer for each thread that runs tasks, which sends it SIGPROF two thousand times per second, and the stack that its handler runs on.
 //!
 //! `setitimer` would count processor time in ticks of the kernel, 4 ms each.
 
@@ -7,7 +7,10 @@ use std::sync::{Mutex, PoisonError};
 /// Threads that have a timer, and their timers' ids.
 static TIMERS: Mutex<Vec<(libc::pid_t, usize)>> = Mutex::new(Vec::new());
 
-const NANOSECONDS: libc::c_long = 1_000_000;
+const NANOSECONDS: libc::c_long = 500_000;
+
+/// Bytes of a thread's stack for signal handlers.
+const ALTERNATE_BYTES: usize = 64 << 10;
 
 /// Gives the calling thread a timer, if it has none.
 #[inline(never)]
@@ -16,8 +19,18 @@ pub(crate) fn profile_this_thread() {
     let thread = unsafe { libc::gettid() };
     let mut timers = TIMERS.lock().unwrap_or_else(PoisonError::into_inner);
     if timers.iter().all(|&(other, _)| other != thread) {
+        make_alternate_stack();
         timers.push((thread, start(thread)));
     }
+}
+
+/// Gives the calling thread a larger stack for signal handlers than the one that std made for it. It stays mapped: a signal may still be on its way when
+/// the thread ends.
+fn make_alternate_stack() {
+    let memory = Vec::leak(vec![0_u8; ALTERNATE_BYTES]);
+    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: ALTERNATE_BYTES };
+    // SAFETY: memory that is never freed.
+    assert_eq!(unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) }, 0);
 }
 
 fn start(thread: libc::pid_t) -> usize {

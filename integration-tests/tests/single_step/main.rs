@@ -26,4 +26,5 @@ mod exceptions;
 mod hits;
 mod moved;
 mod own_stack;
+mod sched_moves;
 mod stopped;
