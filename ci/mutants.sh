@@ -7,7 +7,8 @@
 # limit kills it. A mutant whose text is no longer there is stale: it is named before anything is built, and counts as one that was not
 # killed. The mutants are in ci/mutants/, one file per crate:
 #
-#   mutant NAME FILE PACKAGE TARGET FILTER <<'END'      TARGET: lib, or the name of an integration test
+#   mutant NAME FILE PACKAGE TARGET FILTER <<'END'      TARGET: lib, or the name of an integration test; loom/ or shuttle/ before it
+#                                                       if it is a model (ci/models.sh)
 #   the text
 #   ====
 #   its replacement
@@ -52,9 +53,12 @@ is_chosen() {
 
 # Path of the test binary of package $1, target $2; the compiler's messages go to build.log.
 build() {
-    local target=(--test "$2")
-    [[ $2 == lib ]] && target=(--lib)
-    (cd "$tree" && cargo test -p "$1" "${target[@]}" --no-run 2>&1) | tee "$work/build.log" |
+    local name=${2#*/} watched=()
+    local target=(--test "$name")
+    [[ $name == lib ]] && target=(--lib)
+    # Joined with those of .cargo/config.toml.
+    [[ $2 == */* ]] && watched=(--config "build.rustflags=[\"--cfg\",\"${2%%/*}\"]")
+    (cd "$tree" && cargo "${watched[@]}" test -p "$1" "${target[@]}" --no-run 2>&1) | tee "$work/build.log" |
         sed -n 's/^ *Executable .*(\(.*\))$/\1/p'
 }
 

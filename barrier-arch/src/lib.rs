@@ -179,7 +179,7 @@
 //! frames of which it is unknown where the return address lies, and stacks whose size or alignment is not a
 //! power of two.
 #![no_std]
-#[cfg(test)]
+#[cfg(any(test, loom))]
 extern crate std;
 
 mod aftermath;
@@ -195,6 +195,10 @@ mod size_class;
 mod spacing;
 mod stkbar;
 mod stub;
+mod sync;
+
+#[cfg(loom)]
+pub use sync::{explore, explore_up_to, watch};
 
 pub use size_class::{BadSize, SizeClass};
 pub use spacing::{Spacing, Thresholds, max_stack_barriers};

@@ -10,6 +10,10 @@
 //! * install: write the record, publish it (release), then patch the slot;
 //! * remove: restore the slot, then retire the record.
 //!
+//! So are readers on other threads, if they do as [`caller_pc`]: read the slot, look for the record, and read the slot again. If it has changed
+//! meanwhile, what was found may be another list's, and they start over. `tests/models.rs` has every interleaving of the two sides, with every
+//! reordering that the memory model allows.
+//!
 //! Rules that this file keeps:
 //!
 //! * **I1** A stub is in a live return slot exactly if a record with that slot exists: by the order above,
@@ -22,12 +26,11 @@
 //!
 //! In builds with debug assertions each operation is looked at from outside when it is done (`aftermath.rs`).
 
-use core::sync::atomic::Ordering;
-
 use crate::aftermath::Watch;
-use crate::arch::{self, AtomicSlot, SLOT_BYTES, Slot};
+use crate::arch::{self, SLOT_BYTES, Slot};
 use crate::stkbar::{Stkbar, StkbarSlice};
 use crate::stub::{Stub, is_barrier};
+use crate::sync::{AtomicSlot, Ordering};
 
 /// Why no barrier was installed. Never an error: fewer barriers are always sound (I7), take the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -281,17 +284,23 @@ pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> boo
 
 /// The return address in `slot`: the *saved* one where a barrier is installed.
 ///
+/// Also while another thread installs or removes barriers on that stack.
+///
 /// # Safety
 ///
 /// `slot` is the return slot of a live frame on a stack that cannot run meanwhile, or on the caller's own.
 #[doc(alias = "getcallerpc")]
 pub unsafe fn caller_pc(slot: *const usize) -> usize {
-    // SAFETY: a live return slot, by the caller's promise.
-    let pc = unsafe { slot.cast::<Slot>().read_volatile() } as usize;
-    // SAFETY: passed on.
-    match unsafe { barrier_over(pc, slot as usize) } {
-        Some((_, _, record)) => record.return_pc(),
-        None => arch::strip(pc),
+    // SAFETY: a live return slot, by the caller's promise; aligned, as all are.
+    let word = unsafe { AtomicSlot::from_ptr(slot.cast::<Slot>().cast_mut()) };
+    loop {
+        let pc = word.load(Ordering::Acquire);
+        // SAFETY: passed on.
+        let found = unsafe { barrier_over(pc as usize, slot as usize) };
+        // Somebody else's steps in between: it takes one more look for each of theirs.
+        if word.load(Ordering::Acquire) == pc {
+            return found.map_or(arch::strip(pc as usize), |(_, _, record)| record.return_pc());
+        }
     }
 }
 
@@ -303,8 +312,10 @@ pub unsafe fn caller_pc(slot: *const usize) -> usize {
 /// As [`caller_pc`]; and `pc` is an address that frame can return to: one with the right code, if the frame authenticates it.
 #[doc(alias = "setcallerpc")]
 pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
-    // SAFETY: a live return slot, by the caller's promise.
-    let found = unsafe { barrier_over(slot.cast::<Slot>().read_volatile() as usize, slot as usize) };
+    // SAFETY: a live return slot, by the caller's promise; aligned, as all are.
+    let word = unsafe { AtomicSlot::from_ptr(slot.cast::<Slot>()) };
+    // SAFETY: passed on.
+    let found = unsafe { barrier_over(word.load(Ordering::Acquire) as usize, slot as usize) };
     match found {
         Some((bars, index, record)) => {
             // SAFETY: the caller's promise: nobody else changes the array; only this slot, which is live, will be looked at.
@@ -312,8 +323,7 @@ pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
             bars.set_record(index, Stkbar { saved_lr_val: pc, ..record });
             watch.redirected(index, slot as usize, pc);
         }
-        // SAFETY: as above.
-        None => unsafe { slot.cast::<Slot>().write_volatile(pc as Slot) },
+        None => word.store(pc as Slot, Ordering::Release),
     }
 }
 

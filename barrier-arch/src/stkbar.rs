@@ -29,13 +29,13 @@
 
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::aftermath;
-use crate::arch::{self, AtomicSlot, SLOT_BYTES, Slot};
+use crate::arch::{self, SLOT_BYTES, Slot};
 use crate::size_class::SizeClass;
 use crate::spacing::Spacing;
 use crate::stub::{Key, Stub};
+use crate::sync::{AtomicSlot, AtomicU64, Ordering};
 
 /// What a barrier overwrote, and where.
 ///
@@ -285,18 +285,20 @@ impl StkbarSlice {
         Dump { bars: self, state, culprit: None }
     }
 
+    /// Acquire, against the release in [`StkbarSlice::set_record`]: whoever reads a word of a later list sees that the slots of the one before
+    /// have been restored (`patch::caller_pc`).
     pub(crate) fn record(&self, index: usize) -> Stkbar {
         let at = below_top::RECORD_0 + below_top::STRIDE * index;
         Stkbar {
-            saved_lr_ptr: self.word(at).load(Ordering::Relaxed) as usize,
-            saved_lr_val: self.word(at - SLOT_BYTES).load(Ordering::Relaxed) as usize,
+            saved_lr_ptr: self.word(at).load(Ordering::Acquire) as usize,
+            saved_lr_val: self.word(at - SLOT_BYTES).load(Ordering::Acquire) as usize,
         }
     }
 
     pub(crate) fn set_record(&self, index: usize, record: Stkbar) {
         let at = below_top::RECORD_0 + below_top::STRIDE * index;
-        self.word(at).store(record.saved_lr_ptr as Slot, Ordering::Relaxed);
-        self.word(at - SLOT_BYTES).store(record.saved_lr_val as Slot, Ordering::Relaxed);
+        self.word(at).store(record.saved_lr_ptr as Slot, Ordering::Release);
+        self.word(at - SLOT_BYTES).store(record.saved_lr_val as Slot, Ordering::Release);
     }
 
     /// Publishes position and length together. Release: the records they speak of are visible first (I1).

@@ -17,14 +17,14 @@
 //!    entries, so if it has not changed and nobody is active, nobody was active in between; then only `push` can
 //!    have added to a queue. With the mutators stopped the answer is final; while they run it is a good time to stop them.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use crossbeam_deque::{Injector, Steal, Stealer, Worker};
-use crossbeam_utils::{Backoff, CachePadded};
-use parking_lot::RwLock;
+use crossbeam_deque::Steal;
+use crossbeam_utils::CachePadded;
 
 use crate::heap::{Heap, Object};
+use crate::sync::{AtomicU64, Backoff, Injector, RwLock, Stealer, Worker};
 
 /// The grey objects of one collector.
 #[derive(Debug)]
@@ -172,11 +172,14 @@ impl MarkWorker {
 }
 
 impl Drop for MarkWorker {
-    /// What it still holds goes back to the shared queue.
+    /// What it still holds goes back to the shared queue. Active meanwhile (rule 2): between the queues it holds an object, and without that
+    /// somebody else could find all of them empty.
     fn drop(&mut self) {
+        self.grey.active.fetch_add(ENTRY + 1, Ordering::SeqCst);
         while let Some(object) = self.own.pop() {
             self.grey.push(object);
         }
+        self.grey.active.fetch_sub(1, Ordering::SeqCst);
         self.grey.stealers.write().retain(|&(number, _)| number != self.number);
     }
 }

@@ -137,6 +137,8 @@ pub mod frame_map;
 pub mod grey;
 pub mod heap;
 mod install;
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
 pub mod oracle;
 pub mod phase;
 pub mod receipt;
@@ -144,6 +146,10 @@ pub mod report;
 mod roots;
 pub mod scan;
 pub mod stack;
+#[cfg(shuttle)]
+pub mod sync;
+#[cfg(not(shuttle))]
+mod sync;
 #[cfg(test)]
 mod test_heap;
 pub mod unvouched;

@@ -43,9 +43,11 @@ fn stale(mutant: &Mutant<'_>) -> Option<String> {
     let Ok(code) = fs::read_to_string(root().join(file)) else {
         return Some(format!("{name}: there is no {file}"));
     };
-    let tests = root().join(package).join(if *target == "lib" { "src" } else { "tests" });
+    // A model is the same tests, built for a model checker.
+    let target = target.strip_prefix("loom/").or(target.strip_prefix("shuttle/")).unwrap_or(target);
+    let tests = root().join(package).join(if target == "lib" { "src" } else { "tests" });
     let place = |test: &str| tests.join(test);
-    let exists = match *target {
+    let exists = match target {
         "lib" => tests.is_dir(),
         test => place(&format!("{test}.rs")).is_file() || place(test).join("main.rs").is_file(),
     };

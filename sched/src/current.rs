@@ -13,6 +13,7 @@ use unwind_walk::Registers;
 use crate::language::Language;
 use crate::managed::{Program, moving};
 use crate::shared::{Shared, SpawnError};
+use crate::sync;
 use crate::task::join::JoinHandle;
 use crate::task::state::Unpark;
 use crate::task::{Reason, Task};
@@ -54,6 +55,7 @@ impl<'t, L: Language> Current<'t, L> {
     /// What compiled code calls when its prologue check fails and the stack pointer is not really below
     /// [`Task::real_limit`]; also for loops in native code. Cheap if nobody wants anything.
     pub fn safepoint(&self) {
+        sync::point();
         if self.task.stack_limit.load(Ordering::Relaxed) == self.task.real_limit() {
             return;
         }

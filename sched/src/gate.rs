@@ -12,10 +12,10 @@
 //! is seen, or sees that the gate is closed. Waiting spins a little, yields the processor, then sleeps: a pause of some tens of microseconds
 //! should not be spent on waking up.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crossbeam_utils::CachePadded;
 
-use crossbeam_utils::{Backoff, CachePadded};
-use parking_lot::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Backoff, Condvar, Mutex};
 
 /// The gate of one runtime.
 #[derive(Debug, Default)]

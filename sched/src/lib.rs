@@ -129,11 +129,14 @@ mod debug_list;
 mod gate;
 mod language;
 mod managed;
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
 mod queue;
 mod requests;
 mod runtime;
 mod shared;
 mod stacks;
+mod sync;
 mod task;
 mod timers;
 mod worker;

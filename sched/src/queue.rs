@@ -4,14 +4,13 @@
 //! pusher sees the registration or the worker, looking again, sees the task: both are sequentially consistent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
+use crossbeam_deque::Steal;
 use crossbeam_utils::CachePadded;
-use crossbeam_utils::sync::Unparker;
-use parking_lot::Mutex;
 
 use crate::language::Language;
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::{Deque, Injector, Mutex, Stealer, Unparker};
 use crate::task::Task;
 
 /// The ready tasks of a runtime.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::language::Language;
+use crate::sync::{Condvar, Mutex};
 use crate::task::Task;
 
 /// Requests for cycles. A ticket is served by a cycle that begins after it was drawn.

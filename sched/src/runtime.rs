@@ -3,13 +3,9 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle as ThreadHandle};
 
 use barrier_arch::host::{self, Unsupported};
 use barrier_arch::{BadSize, SizeClass, Spacing, StkbarSlice, fatal};
-use crossbeam_deque::Worker as Deque;
-use crossbeam_utils::sync::Parker;
 use gc_mark::Phases;
 use stack_alloc::GuardPages;
 
@@ -23,6 +19,9 @@ use crate::managed::{self, Movable, Program, StackMode};
 use crate::queue::Queue;
 use crate::shared::{Modes, Shared, SpawnError};
 use crate::stacks::{PooledStacks, StackSource};
+use crate::sync::atomic::Ordering;
+use crate::sync::thread::{self, JoinHandle as ThreadHandle};
+use crate::sync::{Deque, Parker};
 use crate::task::join::JoinHandle;
 use crate::worker::{Roster, Worker};
 
@@ -105,7 +104,7 @@ impl<L: Language> Builder<L> {
         Builder {
             language,
             phases: Arc::new(Phases::new()),
-            workers: thread::available_parallelism().map_or(1, usize::from),
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
             mark_workers: 1,
             stack_bytes: 1 << 20,
             stacks: None,

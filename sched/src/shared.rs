@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use barrier_arch::Spacing;
 use gc_mark::{Grey, Phase, Phases, ScanReport};
-use parking_lot::Mutex;
 
 use crate::collector::markers::Bell;
 use crate::collector::stats::Log;
@@ -18,6 +16,8 @@ use crate::managed::{self, Program, StackMode};
 use crate::queue::Queue;
 use crate::requests::Requests;
 use crate::stacks::{MoveStacks, StackSource, TaskStack};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::task::join::{JoinHandle, Packet};
 use crate::task::{Body, Task};
 use crate::timers::Timers;

@@ -6,17 +6,16 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use barrier_arch::arch::Context;
-use crossbeam_deque::Worker as Deque;
 use crossbeam_utils::CachePadded;
-use crossbeam_utils::sync::Parker;
 
 use crate::collector::errand::{self, ScannerOf};
 use crate::language::Language;
 use crate::shared::Shared;
 use crate::stacks::TaskStack;
+use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::{Deque, Parker};
 use crate::task::Reason;
 use crate::task::Task;
 use crate::task::state::{Park, Start};

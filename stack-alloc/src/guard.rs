@@ -13,11 +13,11 @@ use std::ffi::c_int;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use barrier_arch::SizeClass;
 
 use crate::mapping::{self, Mapping, Placement};
+use crate::sync::{AtomicBool, Ordering};
 
 /// Of the kernel's `asm-generic/mman-common.h`, the same on all architectures. Neither rustix (an enum) nor
 /// libc names it.

@@ -4,14 +4,14 @@
 //! through a cache. A stack may be taken by one worker and returned by another, so only the sums over all
 //! tallies mean anything. A cache that ends has its tally added to the pool's.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use barrier_arch::SizeClass;
 use crossbeam_utils::CachePadded;
 
 use crate::memory::lock;
 use crate::stats::Rate;
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 
 /// Counters of one writer, or of several if they only [`Counter::add`].
 #[derive(Debug, Default)]

@@ -75,6 +75,8 @@ mod large;
 mod ledger;
 mod mapping;
 mod memory;
+#[cfg(all(test, loom))]
+mod models;
 mod poison;
 mod pool;
 mod relocate;
@@ -82,6 +84,7 @@ mod shared;
 mod span;
 mod stack;
 mod stats;
+mod sync;
 
 pub use cache::StackCache;
 pub use config::Config;

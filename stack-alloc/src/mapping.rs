@@ -48,22 +48,41 @@ pub(crate) struct Mapping {
 // SAFETY: it owns its pages, which are not tied to a thread.
 unsafe impl Send for Mapping {}
 
+/// There is no mapping.
+#[derive(Debug)]
+pub(crate) struct NotMapped {
+    /// What the system said.
+    pub(crate) source: io::Error,
+    /// What could not be trimmed to its place: longer, and to be unmapped.
+    pub(crate) left: Option<Mapping>,
+}
+
+impl From<io::Error> for NotMapped {
+    fn from(source: io::Error) -> NotMapped {
+        NotMapped { source, left: None }
+    }
+}
+
 impl Mapping {
     /// Maps private anonymous memory.
     ///
     /// No swap is reserved for it: most of a stack is never touched. `MAP_STACK` says what it is for, so that
     /// Linux (6.7 and later) does not make 2 MiB pages of the few pages that are.
-    pub(crate) fn new(place: Placement) -> io::Result<Mapping> {
+    pub(crate) fn new(place: Placement) -> Result<Mapping, NotMapped> {
         let too_long = || io::Error::from(io::ErrorKind::OutOfMemory);
         let reserve = place.bytes.checked_add(place.align).ok_or_else(too_long)?;
         let reserved = match Mapping::map(0, reserve, MapFlags::empty()) {
             Ok(reserved) => reserved,
-            Err(error) => return Mapping::at_some_place(place).ok_or(error),
+            Err(error) => return Mapping::at_some_place(place).ok_or(error.into()),
         };
         let start = reserved.start.addr().get();
         let highest = start + reserved.len - place.bytes + place.before;
         let aligned = highest & !(place.align - 1);
-        reserved.trim(aligned - place.before - start, place.bytes)
+        let mut mapping = reserved;
+        match mapping.trim(aligned - place.before - start, place.bytes) {
+            Ok(()) => Ok(mapping),
+            Err(source) => Err(NotMapped { source, left: Some(mapping) }),
+        }
     }
 
     /// The highest place that is aligned and free, if there are few enough to try them all.
@@ -93,8 +112,8 @@ impl Mapping {
     /// Unmaps all but the `len` bytes that start `head` bytes in.
     ///
     /// Unmapping the middle of what the kernel keeps as one map makes two, and that may be one too many. Then
-    /// all is unmapped, which cannot need more maps than there were before.
-    fn trim(mut self, head: usize, len: usize) -> io::Result<Mapping> {
+    /// all is to be unmapped, which cannot need more maps than there were before.
+    fn trim(&mut self, head: usize, len: usize) -> io::Result<()> {
         let tail = self.len - head - len;
         if tail > 0 {
             // SAFETY: pages of ours, of which nobody knows yet.
@@ -108,7 +127,7 @@ impl Mapping {
             self.start = unsafe { self.start.add(head) };
             self.len -= head;
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Its first byte.

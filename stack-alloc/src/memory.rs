@@ -7,14 +7,14 @@
 //!   forgotten: its memory is given back, its addresses are *stranded* and tried again at every chance.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::config::Config;
 use crate::error::StackError;
 use crate::guard::Guards;
 use crate::mapping::{self, Mapping, Placement};
 use crate::stack::Stack;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// Maps, guards, gives back and counts.
 #[derive(Debug)]
@@ -54,9 +54,15 @@ impl Memory {
     /// A new mapping, within the limit.
     pub(crate) fn map(&self, place: Placement) -> Result<Mapping, StackError> {
         self.reserve(place.bytes)?;
-        Mapping::new(place).inspect(|_| self.count_mapping()).map_err(|source| {
+        Mapping::new(place).inspect(|_| self.count_mapping()).map_err(|refused| {
             self.mapped.fetch_sub(place.bytes, Ordering::Relaxed);
-            StackError::Map { bytes: place.bytes, source }
+            if let Some(left) = refused.left {
+                // It is there, whatever the limit says.
+                self.mapped.fetch_add(left.len(), Ordering::Relaxed);
+                self.count_mapping();
+                self.unmap(left);
+            }
+            StackError::Map { bytes: place.bytes, source: refused.source }
         })
     }
 

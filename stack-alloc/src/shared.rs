@@ -11,7 +11,6 @@
 //! call.
 
 use std::iter;
-use std::sync::Mutex;
 
 use barrier_arch::{SizeClass, StkbarSlice, patch};
 use crossbeam_utils::CachePadded;
@@ -28,6 +27,7 @@ use crate::poison;
 use crate::span::{SMALL_CLASSES, Span, is_small};
 use crate::stack::Stack;
 use crate::stats::{ClassStats, Stats};
+use crate::sync::Mutex;
 
 /// The pool itself.
 #[derive(Debug)]

@@ -10,8 +10,6 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use gc_mark::write_barrier::shade;
@@ -23,6 +21,8 @@ use super::fatal;
 use super::stats::CycleStats;
 use crate::language::Language;
 use crate::shared::Shared;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread;
 use crate::task::Task;
 use crate::task::state::Claim;
 

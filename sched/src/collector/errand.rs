@@ -4,7 +4,6 @@
 //! then has the stack, runs the errand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use gc_mark::checker;
 use gc_mark::write_barrier::{shade, shade_word};
@@ -14,6 +13,7 @@ use super::{compare, fatal};
 use crate::language::Language;
 use crate::managed::moving;
 use crate::shared::Shared;
+use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::task::Task;
 
 /// The errand of one task.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use crossbeam_utils::Backoff;
 use gc_mark::{Drained, MarkWorker};
-use parking_lot::{Condvar, Mutex};
 
 use crate::language::Language;
 use crate::shared::Shared;
+use crate::sync::{Backoff, Condvar, Mutex, thread};
 
 /// Objects between two looks at whether marking goes on.
 const QUANTUM: usize = 4096;
@@ -71,7 +70,7 @@ pub(crate) fn help<L: Language>(shared: &Arc<Shared<L>>) {
             match worker.drain(shared.language.heap(), QUANTUM) {
                 Drained::Quantum => backoff.reset(),
                 Drained::Empty | Drained::Idle if backoff.is_completed() => {
-                    std::thread::sleep(std::time::Duration::from_micros(50));
+                    thread::sleep(std::time::Duration::from_micros(50));
                 }
                 Drained::Empty | Drained::Idle => backoff.snooze(),
             }

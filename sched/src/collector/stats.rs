@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use gc_mark::ScanReport;
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// Figures of one collection cycle. Times are wall-clock; bytes are bytes of stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,10 +5,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::current::Current;
 use crate::language::Language;
+use crate::sync::{Condvar, Mutex};
 use crate::task::Task;
 
 /// A task panicked.

@@ -32,6 +32,7 @@ use crate::managed::crossing::{CROSSING_OFFSET, Crossing};
 use crate::managed::{Steps, moving};
 use crate::shared::Shared;
 use crate::stacks::TaskStack;
+use crate::sync;
 use crate::worker::Worker;
 use state::State;
 
@@ -207,7 +208,9 @@ impl<L: Language> Task<L> {
     /// Nobody wants anything any more: puts the real limit back. Called by the task itself, before it looks who wants what.
     pub(crate) fn relax(&self) {
         let limit = if self.always_moves() { POISON } else { self.real_limit() };
+        sync::point();
         self.stack_limit.store(limit, Ordering::SeqCst);
+        sync::point();
     }
 
     /// Shall its next prologue check fail, whatever anybody wants?
@@ -232,6 +235,7 @@ impl<L: Language> Task<L> {
 
     /// Makes its next prologue check fail.
     pub(crate) fn poison(&self) {
+        sync::point();
         self.stack_limit.store(POISON, Ordering::SeqCst);
     }
 

@@ -13,7 +13,7 @@
 //! * `WANTED`: a worker came for it while it was claimed; whoever releases the claim queues it again;
 //! * `PERMIT`: an unpark came before its park.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 const READY: u32 = 0;
 const RUNNING: u32 = 1;

@@ -1,0 +1,99 @@
+//! Termination of marking: whoever says "nothing is grey" is right, in random interleavings of workers that steal from each other, come and go.
+
+use std::sync::Arc;
+
+use shuttle::thread;
+
+use crate::grey::{Drained, Grey, MarkWorker};
+use crate::heap::{Heap, Object};
+use crate::sync::explore;
+use crate::test_heap::TestHeap;
+
+/// A heap with a tree of so many levels in it, whose root is grey; and how many objects there are.
+fn marked_tree(levels: u32) -> (Arc<TestHeap>, Arc<Grey>, usize) {
+    let (heap, grey) = (Arc::new(TestHeap::new(1 << levels)), Grey::new());
+    let root = tree(&heap, levels);
+    assert!(heap.mark(root));
+    grey.push(root);
+    (heap, grey, (1 << levels) - 1)
+}
+
+fn tree(heap: &TestHeap, levels: u32) -> Object {
+    let children: Vec<_> = (0..if levels > 1 { 2 } else { 0 }).map(|_| tree(heap, levels - 1).0).collect();
+    heap.allocate(&children)
+}
+
+#[test]
+fn whoever_says_empty_is_right() {
+    explore("grey/three-workers", 10_000, || {
+        let (heap, grey, objects) = marked_tree(4);
+        let workers: Vec<_> = (0..3)
+            .map(|_| {
+                let (heap, grey) = (Arc::clone(&heap), Arc::clone(&grey));
+                thread::spawn(move || {
+                    let mut worker = MarkWorker::new(&grey);
+                    let visited = worker.drain_until_empty(&*heap);
+                    assert_eq!(heap.marked(), objects, "it said that nothing was grey");
+                    visited
+                })
+            })
+            .collect();
+        let visited: u64 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+        assert_eq!(visited, objects as u64, "each object once");
+    });
+}
+
+/// Helpers that work by the quantum and leave in the middle give their objects back. (They were not active meanwhile: the model saw a collector that
+/// found nothing grey while a leaving helper held an object between two queues.)
+#[test]
+fn what_a_worker_leaves_behind_is_found() {
+    explore("grey/worker-that-leaves", 10_000, || {
+        let (heap, grey, objects) = marked_tree(4);
+        let helper = {
+            let (heap, grey) = (Arc::clone(&heap), Arc::clone(&grey));
+            thread::spawn(move || {
+                let mut helper = MarkWorker::new(&grey);
+                let _ = helper.drain(&*heap, 3);
+                let _ = helper.drain(&*heap, 1);
+                helper.visited()
+            })
+        };
+        let mut collector = MarkWorker::new(&grey);
+        let mine = collector.drain_until_empty(&*heap);
+        assert_eq!(heap.marked(), objects, "it said that nothing was grey");
+        let theirs = helper.join().unwrap();
+        assert_eq!(mine + theirs, objects as u64, "each object once");
+    });
+}
+
+/// Write barriers push while marking goes on; once they have stopped, `Empty` is final.
+#[test]
+fn what_write_barriers_push_is_marked_in_the_end() {
+    explore("grey/write-barriers", 10_000, || {
+        let (heap, grey, objects) = marked_tree(3);
+        let late = heap.allocate(&[]);
+        let mutator = {
+            let (heap, grey) = (Arc::clone(&heap), Arc::clone(&grey));
+            thread::spawn(move || {
+                if heap.mark(late) {
+                    grey.push(late);
+                }
+            })
+        };
+        let helper = {
+            let (heap, grey) = (Arc::clone(&heap), Arc::clone(&grey));
+            thread::spawn(move || {
+                let mut helper = MarkWorker::new(&grey);
+                while helper.drain(&*heap, 2) == Drained::Quantum {}
+                helper.visited()
+            })
+        };
+        let mut collector = MarkWorker::new(&grey);
+        let during = collector.drain_until_empty(&*heap);
+        mutator.join().unwrap();
+        let after = collector.drain_until_empty(&*heap);
+        assert_eq!(heap.marked(), objects + 1);
+        assert_eq!(during + after + helper.join().unwrap(), objects as u64 + 1);
+        assert!(grey.is_empty());
+    });
+}
