@@ -38,7 +38,7 @@ mutant stack-in-use-shrinks sched/src/managed/moving.rs integration-tests moving
 END
 
 mutant limit-of-a-moved-stack-stays sched/src/managed/moving.rs integration-tests moving deep_recursion <<'END'
-    task.set_real_limit(new.limit + task.shared.slack());
+    task.set_real_limit(limit(task, &new, inner.most_bytes));
 ====
     let _ = Task::<L>::set_real_limit;
 END

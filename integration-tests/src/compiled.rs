@@ -159,7 +159,7 @@ unsafe fn current<'t>(task: *const Task) -> Current<'t, Compiled> {
 extern "C" fn check(task: *const Task) {
     // SAFETY: called by the code above.
     let current = unsafe { current(task) };
-    current.make_room(0, usize::MAX).expect("the depth fits");
+    current.make_room(0).expect("the depth fits");
     away(&current, || current.safepoint());
 }
 

@@ -62,7 +62,7 @@ fn a_stack_moves_under_its_barriers() {
                 let before = current.bars(|bars| (bars.base(), bars.len(), bars.position(), bars.stack_hi()));
                 let slots: Vec<_> =
                     current.bars(|bars| bars.iter().map(|r| bars.stack_hi() - r.saved_lr_ptr).collect());
-                current.make_room(room, usize::MAX).unwrap();
+                current.make_room(room).unwrap();
                 let after = current.bars(|bars| (bars.base(), bars.len(), bars.position(), bars.stack_hi()));
                 assert!(
                     before.0 != after.0 && (before.1, before.2) == (after.1, after.2),
@@ -104,7 +104,7 @@ fn a_stack_that_moves_is_still_scanned_once() {
                 wait_for_barriers(current, spacing);
                 // Until the cycle is over.
                 while stand() {
-                    current.make_room(0, usize::MAX).unwrap();
+                    current.make_room(0).unwrap();
                     current.yield_now();
                 }
             }
@@ -194,12 +194,21 @@ fn tasks_wait_between_their_stacks() {
 fn a_stack_grows_to_its_limit_and_no_further() {
     let builder = Compiled::builder(Spacing::default(), COPY, |current| {
         let size = || current.bars(|bars| bars.class().bytes());
-        current.make_room(100_000, usize::MAX).unwrap();
+        let limit = || current.stack_bounds().end - current.stack_bounds().start;
+        current.make_room(100_000).unwrap();
         assert_eq!(size(), 128 << 10);
-        let full = current.make_room(2 << 20, usize::MAX).unwrap_err();
+        let full = current.make_room(2 << 20).unwrap_err();
         assert!(full.to_string().contains("used up"), "{full}");
-        assert!(current.make_room(200_000, 128 << 10).is_err());
+        // One that is lower than the size, on this stack and the next.
+        current.limit_stack(200_000);
+        assert!(current.make_room(200_000).is_err());
         assert_eq!(size(), 128 << 10);
+        current.make_room(150_000).unwrap();
+        assert_eq!((size(), limit()), (256 << 10, 200_000));
+        current.limit_stack(1000);
+        assert_eq!(limit(), 1000);
+        current.limit_stack(usize::MAX);
+        assert!(limit() > 250_000);
     });
     let runtime = builder.workers(1).start().unwrap();
     assert_eq!(runtime.spawn_program(Descents::to([10])).unwrap().join().unwrap(), 11);

@@ -21,7 +21,7 @@ use std::time::Duration;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use scheme::cli::{Barriers, bytes};
+use scheme::cli::{Barriers, Stacks, bytes};
 use workload::Case;
 
 /// Measures the mark-termination pause of a deeply recursive program, with stack barriers off and on.
@@ -40,6 +40,9 @@ struct Arguments {
     /// Which modes to compare
     #[arg(long, value_enum, value_delimiter = ',', default_value = "off,on")]
     barriers: Vec<Barriers>,
+    /// Where the frames lie
+    #[arg(long, value_enum, default_value_t = Stacks::Reserve)]
+    stacks: Stacks,
     /// Write the rows to this file as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -69,7 +72,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let time = Duration::try_from_secs_f64(arguments.seconds)?;
     let cases: Vec<_> = (arguments.depths.iter())
         .flat_map(|&stack_bytes| arguments.barriers.iter().map(move |&mode| (stack_bytes, mode)))
-        .map(|(stack_bytes, mode)| Case { stack_bytes, barriers: mode, time, workers: arguments.workers })
+        .map(|(stack_bytes, mode)| Case {
+            stack_bytes,
+            barriers: mode,
+            time,
+            workers: arguments.workers,
+            stacks: arguments.stacks,
+        })
         .collect();
     println!("A Scheme program recurses to each depth and allocates at the bottom while the collector runs.");
     let bar = ProgressBar::new(cases.len() as u64);

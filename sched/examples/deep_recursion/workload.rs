@@ -7,14 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use sched::{CycleStats, PooledStacks, Runtime};
+use sched::{CycleStats, Runtime};
 use serde::Serialize;
-use stack_alloc::GuardPages;
 
-use crate::scheme::cli::Barriers;
+use crate::scheme::cli::{Barriers, Stacks};
 use crate::scheme::primitives::Primitive;
-use crate::scheme::runtime::run::run;
-use crate::scheme::stacks::{WithRedZone, stack_bytes};
+use crate::scheme::runtime::run::start;
+use crate::scheme::stacks;
 use crate::scheme::value::Value;
 use crate::scheme::{Options, Scheme, build};
 
@@ -38,6 +37,8 @@ pub(crate) struct Case {
     pub(crate) time: Duration,
     /// OS threads that run tasks.
     pub(crate) workers: usize,
+    /// Whether the stack is reserved, or grows by being copied.
+    pub(crate) stacks: Stacks,
 }
 
 /// What was measured. Times in nanoseconds unless the name says otherwise.
@@ -77,7 +78,7 @@ impl Case {
         GOES_ON.store(true, Ordering::Relaxed);
         let runtime = self.runtime()?;
         let started = Instant::now();
-        let task = runtime.spawn(run)?;
+        let task = start(&runtime)?;
         while !AT_THE_BOTTOM.load(Ordering::Acquire) && !task.is_finished() {
             thread::sleep(Duration::from_micros(200));
         }
@@ -124,16 +125,13 @@ impl Case {
     fn runtime(&self) -> Result<Runtime<Scheme>, Box<dyn Error>> {
         let spacing = self.barriers.spacing();
         let usable = self.stack_bytes + ROOM_FOR_THE_LEAF;
-        let mut size = stack_bytes(usable).ok_or("the depth is too large for a stack")?;
-        if self.barriers == Barriers::EveryFrame {
-            size *= 2; // half of it is records
-        }
-        let scheme =
-            build("workload.scm", PROGRAM, Options { primitives: questions(), ..Options::default() })?;
-        let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), usable);
-        let phases = Arc::clone(&scheme.phases());
-        let builder = Runtime::builder(scheme).phases(phases).stacks(stacks).stack_bytes(size);
-        let runtime = builder.workers(self.workers).spacing(spacing).start()?;
+        let scheme = build(
+            "workload.scm",
+            PROGRAM,
+            Options { primitives: questions(), stacks: self.stacks, ..Options::default() },
+        )?;
+        let builder = stacks::runtime(scheme, spacing, usable).ok_or("the depth is too large for a stack")?;
+        let runtime = builder.workers(self.workers).start()?;
         // Or the figures would be called what they are not.
         self.barriers.on_host(runtime.barriers())?;
         Ok(runtime)
@@ -151,8 +149,7 @@ fn histogram(cycles: &[CycleStats], figure: fn(&CycleStats) -> u64) -> Histogram
 fn questions() -> Vec<Primitive> {
     vec![
         Primitive::none("deep-enough?", |machine| {
-            let here = 0_u8;
-            let used = machine.current().stack_bounds().end - (&raw const here) as usize;
+            let used = machine.current().stack_bounds().end - machine.stack_pointer();
             Ok(Value::boolean(used >= WANTED_BYTES.load(Ordering::Relaxed)))
         }),
         Primitive::none("work-goes-on?", |_| {

@@ -9,7 +9,7 @@ use stack_alloc::GuardPages;
 
 use crate::scheme::cli::Barriers;
 use crate::scheme::runtime::run::run;
-use crate::scheme::stacks::{WithRedZone, stack_bytes};
+use crate::scheme::stacks;
 use crate::scheme::{Options, build};
 
 const INTERPRETER: &str = include_str!("interpreter.scm");
@@ -55,11 +55,8 @@ impl Program {
         let source = format!("{INTERPRETER}\n(interpret ({} {size}))", self.name);
         let scheme = build("interpreter.scm", &source, Options::default())?;
         let spacing = barriers.spacing();
-        let bytes = stack_bytes(stack_limit).ok_or("the stack limit is too large")?;
-        let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
-        let phases = Arc::clone(&scheme.phases());
-        let builder = Runtime::builder(scheme).phases(phases).stacks(stacks).stack_bytes(bytes);
-        let runtime = builder.workers(workers).spacing(spacing).start()?;
+        let builder = stacks::runtime(scheme, spacing, stack_limit).ok_or("the stack limit is too large")?;
+        let runtime = builder.workers(workers).start()?;
         // Or the figures would be called what they are not.
         barriers.on_host(runtime.barriers())?;
         let started = Instant::now();

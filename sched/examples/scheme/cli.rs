@@ -44,6 +44,16 @@ impl Barriers {
     }
 }
 
+/// Where the frames of compiled code lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Stacks {
+    /// All of a stack's address space is reserved when a task starts
+    #[default]
+    Reserve,
+    /// A stack starts with 4 KiB, and is copied to a larger or smaller one as it is used
+    Copy,
+}
+
 /// A size with an optional suffix.
 pub fn bytes(text: &str) -> Result<usize, String> {
     let (digits, shift) = match text.char_indices().last() {

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gc_mark::Phases;
-use sched::{Language, Visit};
+use sched::{Language, Movable, Visit};
 use unwind_walk::FramePointers;
 
+use super::cli::Stacks;
 use super::codegen::{Image, Roots, UnwindTable};
 use super::frame_table::FrameTable;
 use super::globals::Globals;
@@ -14,6 +15,7 @@ use super::incremental::Incremental;
 use super::machine::{Heap, Worker};
 use super::ports::channel::Channels;
 use super::runtime::state::TaskState;
+use super::stacks::SLACK;
 use super::symbols::Symbols;
 use super::value::Value;
 
@@ -40,6 +42,10 @@ pub struct Scheme {
     pub signal: usize,
     /// What is raised when there is no memory to describe it.
     pub out_of_memory: Value,
+    /// Which stacks the code is made for.
+    pub stacks: Stacks,
+    /// Most bytes of stack that a task may use: `stacks::runtime` says how many.
+    pub stack_limit: usize,
     constants: Arc<Roots>,
     /// Name and arguments of the program.
     pub command_line: Vec<String>,
@@ -73,6 +79,8 @@ impl Scheme {
             program: image.program,
             signal: image.signal,
             out_of_memory: image.out_of_memory,
+            stacks: image.stacks,
+            stack_limit: 0,
             constants: image.constants,
             command_line: Vec::new(),
             channels: Channels::new(Box::new(std::io::stdin()), output),
@@ -142,6 +150,10 @@ impl Language for Scheme {
 
     fn new_task(&self) -> TaskState {
         TaskState::new()
+    }
+
+    fn movable(&self) -> Option<Movable> {
+        (self.stacks == Stacks::Copy).then_some(SLACK)
     }
 
     fn visit_roots(&self, visit: &mut Visit<'_>) {

@@ -19,6 +19,7 @@ use super::object::{Header, Kind, ObjectRef, SchemeModel, bytes_of};
 use super::primitives::Outcome;
 use super::primitives::check::elements;
 use super::runtime::backtrace;
+use super::runtime::check::set_overflowing;
 use super::runtime::state::TaskState;
 use super::value::Value;
 
@@ -86,6 +87,12 @@ impl<'t> Machine<'t> {
         let binding = bindings.filter_map(|binding| ObjectRef::of(binding, Kind::Pair));
         let own = binding.into_iter().find(|binding| binding.field(1) == standard);
         own.map_or(standard, |binding| binding.field(2))
+    }
+
+    /// The stack pointer of the program: where its youngest frame waits for native code that runs elsewhere; or roughly here.
+    pub fn stack_pointer(&self) -> usize {
+        let here = 0_usize;
+        self.current.waits_at().map_or((&raw const here) as usize, |registers| registers.sp)
     }
 
     /// Shows a value that was stored to the collector, if it marks.
@@ -317,7 +324,7 @@ impl<'t> Machine<'t> {
     fn leave_with(&self, failure: Failure) -> ! {
         self.state().set_failure(failure);
         self.keep_arguments(0);
-        self.state().set_overflowing(false);
+        set_overflowing(self, false);
         let base = self.base();
         self.current.skip_barriers(base);
         self.set_rest(Rest::END);

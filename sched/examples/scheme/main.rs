@@ -14,15 +14,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use sched::{CycleStats, PooledStacks, Runtime};
-use stack_alloc::GuardPages;
+use sched::{CycleStats, Runtime};
 
-use scheme::cli::{Barriers, bytes};
+use scheme::cli::{Barriers, Stacks, bytes};
 use scheme::fault::Fault;
 use scheme::prompt;
 use scheme::report::{Source, Times};
-use scheme::runtime::run::run;
-use scheme::stacks::{WithRedZone, roomy_stack_bytes};
+use scheme::runtime::run::start as start_program;
+use scheme::stacks;
 use scheme::{Options, build};
 
 /// Compile and run a Scheme program.
@@ -36,6 +35,9 @@ struct Arguments {
     /// Where the collector puts stack barriers
     #[arg(long, value_enum, default_value_t = Barriers::On)]
     barriers: Barriers,
+    /// Where the frames of the program lie
+    #[arg(long, value_enum, default_value_t = Stacks::Reserve)]
+    stacks: Stacks,
     /// After each collection, mark again with the world stopped and compare
     #[arg(long)]
     verify: bool,
@@ -122,7 +124,7 @@ fn interact(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let source = Source { file: &file, text: &text };
     let built = build(&file, &text, options(arguments, &file));
     let runtime = start(arguments, built.map_err(|error| Unsuccessful::Refused(source.refusal(&error)))?)?;
-    if let Err(failure) = runtime.spawn(run)?.join().map_err(Unsuccessful::Crash)? {
+    if let Err(failure) = start_program(&runtime)?.join().map_err(Unsuccessful::Crash)? {
         eprintln!("{}", source.failure(&failure));
     }
     runtime.language().channels.flush_all();
@@ -140,7 +142,7 @@ fn execute_program(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let scheme = built.map_err(|error| Unsuccessful::Refused(source.refusal(&error)))?;
     let compiled = begin.elapsed();
     let runtime = start(arguments, scheme)?;
-    let task = runtime.spawn(run)?;
+    let task = start_program(&runtime)?;
     let result = task.join().map_err(Unsuccessful::Crash)?;
     // What the program has written comes before what we say.
     runtime.language().channels.flush_all();
@@ -171,6 +173,7 @@ fn options(arguments: &Arguments, file: &str) -> Options {
     Options {
         heap_limit: arguments.heap_limit,
         gc_stress: arguments.gc_stress,
+        stacks: arguments.stacks,
         command_line: command_line.collect(),
         ..Options::default()
     }
@@ -184,12 +187,9 @@ fn times(compiled: Duration, ran: Duration, cycles: &[CycleStats]) -> Times {
 
 fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme::Scheme>, Unsuccessful> {
     let spacing = arguments.barriers.spacing();
-    let size = roomy_stack_bytes(arguments.stack_limit, spacing)
-        .ok_or(Unsuccessful::Stack(arguments.stack_limit))?;
-    let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), arguments.stack_limit);
-    let phases = scheme.phases();
-    let mut builder = Runtime::builder(scheme).phases(Arc::clone(&phases));
-    builder = builder.workers(arguments.jobs).stack_bytes(size).stacks(stacks).spacing(spacing);
+    let limit = arguments.stack_limit;
+    let mut builder = stacks::runtime(scheme, spacing, limit).ok_or(Unsuccessful::Stack(limit))?;
+    builder = builder.workers(arguments.jobs);
     builder = builder.verify(arguments.verify).oracle(arguments.oracle);
     builder = builder.stop_the_world(arguments.stop_the_world);
     if arguments.gc_trace {

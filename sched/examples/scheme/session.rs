@@ -7,6 +7,7 @@ use std::sync::Arc;
 use gc_mark::Phases;
 use gc_mark::heap::{HeapConfig, HeapError};
 
+use super::cli::Stacks;
 use super::codegen::{CompileError, Compiler};
 use super::core::Program;
 use super::expand::expand;
@@ -24,6 +25,8 @@ pub struct Options {
     pub heap_limit: usize,
     /// Collect at every allocation: slow, and finds every missing root.
     pub gc_stress: bool,
+    /// Whether the program's stacks can move: the code is another one then.
+    pub stacks: Stacks,
     /// Primitives besides the built-in ones.
     pub primitives: Vec<Primitive>,
     /// Name and arguments of the program, for `command-line`.
@@ -38,6 +41,7 @@ impl Default for Options {
         Options {
             heap_limit: HeapConfig::default().limit_bytes,
             gc_stress: false,
+            stacks: Stacks::default(),
             primitives: Vec::new(),
             command_line: Vec::new(),
             output: Box::new(io::BufWriter::new(io::stdout())),
@@ -81,7 +85,7 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     let phases = Arc::new(Phases::new());
     let mut all = primitives::all();
     all.extend(options.primitives);
-    let mut compiler = Compiler::new(heap, all, phases.write_barrier_flag().cast())?;
+    let mut compiler = Compiler::new(heap, all, phases.write_barrier_flag().cast(), options.stacks)?;
     compiler.add_prelude(&expand_prelude(&compiler.global_names())?)?;
     let known = compiler.global_names();
     compiler.add_program(&expand(file, source, &known)?)?;

@@ -1,13 +1,51 @@
-//! Stacks with a red zone: what the runtime's helpers use below the limit that prologues check.
+//! The stacks of programs, in both modes; and the red zone that reserved ones have: what the runtime's helpers use below the limit that
+//! prologues check. Where stacks move, helpers run elsewhere, and below the limit there is just room for a frame.
 
 use std::error::Error;
 
 use barrier_arch::{SizeClass, Spacing, StkbarSlice};
-use sched::{StackSource, TaskStack};
+use sched::{Builder, Movable, PooledStacks, Runtime, StackMode, StackSource, TaskStack};
+use stack_alloc::GuardPages;
+
+use super::cli::Stacks;
+use super::language::Scheme;
 
 /// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits; and
 /// what handles a stack overflow may use half of it.
 pub const RED_ZONE: usize = 128 << 10;
+
+/// Bytes beyond the limit for what handles a stack overflow.
+pub const FOR_HANDLERS: usize = RED_ZONE / 2;
+
+/// Bytes of a stack that will move, when it is new.
+pub const FIRST_BYTES: usize = 4096;
+
+/// Largest frame, from its stack pointer to its frame record, that a prologue may make before it has asked for room. For larger ones somebody else asks:
+/// [`codegen`](super::codegen).
+pub const FRAME_BYTES: usize = 704;
+
+/// What frames of stacks that move may use below the limit: the largest frame with its record; the small ones of code that does not check, wrappers of
+/// primitives and what raises faults; and what a native call pushes.
+pub const SLACK: Movable = Movable { slack: FRAME_BYTES + 24 + 2 * 128 + 64 };
+
+/// A runtime for `scheme`, with stacks of the kind that its code is made for, on which a program has `usable` bytes. `None` if there are no
+/// stacks as large as that.
+pub fn runtime(mut scheme: Scheme, spacing: Spacing, usable: usize) -> Option<Builder<Scheme>> {
+    let size = roomy_stack_bytes(usable, spacing)?;
+    scheme.stack_limit = usable.min(size - taken(size, spacing)?);
+    let (phases, stacks) = (scheme.phases(), scheme.stacks);
+    let builder = Runtime::builder(scheme).phases(phases).spacing(spacing).stack_bytes(size);
+    let source = PooledStacks::new(spacing, GuardPages::Off);
+    Some(match stacks {
+        Stacks::Reserve => builder.stacks(WithRedZone::new(source, usable)),
+        Stacks::Copy => builder.stacks(source).stack_mode(StackMode::Copy { first: FIRST_BYTES }),
+    })
+}
+
+/// What is not the program's of a stack of `size` bytes.
+fn taken(size: usize, spacing: Spacing) -> Option<usize> {
+    Some(StkbarSlice::stolen_bytes(SizeClass::of(size).ok()?, spacing) + RED_ZONE)
+}
 
 /// Somebody's stacks, with a higher limit.
 #[derive(Debug)]
@@ -35,8 +73,7 @@ pub fn stack_bytes(usable: usize) -> Option<usize> {
 pub fn roomy_stack_bytes(usable: usize, spacing: Spacing) -> Option<usize> {
     let mut size = stack_bytes(usable)?;
     loop {
-        let taken = StkbarSlice::stolen_bytes(SizeClass::of(size).ok()?, spacing) + RED_ZONE;
-        if size.saturating_sub(taken) >= usable.max(RED_ZONE) / 4 * 3 {
+        if size.saturating_sub(taken(size, spacing)?) >= usable.max(RED_ZONE) / 4 * 3 {
             return Some(size);
         }
         size = size.checked_mul(2)?;

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use barrier_arch::Spacing;
-use sched::{PooledStacks, Runtime};
-use stack_alloc::GuardPages;
+use sched::Runtime;
 
-use super::fault::Failure;
+use super::cli::Stacks;
 use super::machine::{Current, Machine};
 use super::primitives::{Outcome, Primitive};
-use super::runtime::run::run;
-use super::stacks::{WithRedZone, roomy_stack_bytes};
+use super::runtime::run::{run, start};
+use super::stacks::runtime;
 use super::value::Value;
 use super::{Options, Scheme, build};
 
@@ -48,6 +47,8 @@ pub struct Trial {
     pub spacing: Spacing,
     pub stack_limit: usize,
     pub options: Options,
+    /// Where stacks move: at each prologue check, too.
+    pub always_move: bool,
     output: Kept,
 }
 
@@ -57,7 +58,7 @@ impl Trial {
         let output = Kept::default();
         let options =
             Options { heap_limit: 256 << 20, output: Box::new(output.clone()), ..Options::default() };
-        Trial { spacing, stack_limit: 256 << 20, options, output }
+        Trial { spacing, stack_limit: 256 << 20, options, always_move: false, output }
     }
 
     /// Collects at every allocation.
@@ -66,12 +67,48 @@ impl Trial {
         self
     }
 
-    /// Runs `source`: what it wrote, and the last value or the failure.
+    /// Runs `source`, on a reserved stack and on one that moves: what it wrote, and the last value or the failure, which must be the same on both.
     pub fn run(self, file: &str, source: &str) -> (String, Result<String, String>) {
-        let Trial { spacing, stack_limit, options, output } = self;
+        let moving = self.on(Stacks::Copy).run_once(file, source);
+        let reserved = self.run_once(file, source);
+        // Messages about the stack say how large it is.
+        let shape = |(output, result): &(String, Result<String, String>)| {
+            let failure = result.as_ref().err();
+            let words =
+                failure.map(|text| text.replace(|c: char| c.is_ascii_digit(), "")).unwrap_or_default();
+            (output.clone(), result.as_ref().ok().cloned(), words.lines().next().map(String::from))
+        };
+        assert_eq!(
+            shape(&moving),
+            shape(&reserved),
+            "{file}: on a stack that moves, and on one that does not"
+        );
+        reserved
+    }
+
+    /// The same trial for code of another kind.
+    pub fn on(&self, stacks: Stacks) -> Trial {
+        let mut trial = Trial::new(self.spacing);
+        (trial.stack_limit, trial.always_move) = (self.stack_limit, self.always_move);
+        let (ours, options) = (&self.options, &mut trial.options);
+        (options.heap_limit, options.gc_stress, options.stacks) = (ours.heap_limit, ours.gc_stress, stacks);
+        (options.primitives, options.command_line) = (ours.primitives.clone(), ours.command_line.clone());
+        trial
+    }
+
+    /// Runs `source` on a stack of the kind that the options say.
+    pub fn run_once(self, file: &str, source: &str) -> (String, Result<String, String>) {
+        let Trial { spacing, stack_limit, options, always_move, output } = self;
         let result = match build(file, source, options) {
             Err(error) => Err(error.to_string()),
-            Ok(scheme) => run_on(spacing, stack_limit, scheme).map_err(|failure| failure.to_string()),
+            Ok(scheme) => {
+                let runtime = moving_runtime_for(spacing, stack_limit, always_move, scheme);
+                start(&runtime)
+                    .expect("a stack")
+                    .join()
+                    .expect("no panic")
+                    .map_err(|failure| failure.to_string())
+            }
         };
         (output.text(), result)
     }
@@ -79,23 +116,18 @@ impl Trial {
 
 /// A runtime that verifies each collection.
 pub fn runtime_for(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Runtime<Scheme> {
-    let stacks = WithRedZone::new(PooledStacks::new(spacing, GuardPages::Off), stack_limit);
-    let phases = scheme.phases();
-    let builder = Runtime::builder(scheme)
-        .phases(phases)
-        .workers(1)
-        .spacing(spacing)
-        .stacks(stacks)
-        .verify(true)
-        .oracle(true);
-    let size = roomy_stack_bytes(stack_limit, spacing).expect("a stack size");
-    builder.stack_bytes(size).start().expect("threads")
+    moving_runtime_for(spacing, stack_limit, false, scheme)
 }
 
-/// Runs a built program on a runtime of its own.
-pub fn run_on(spacing: Spacing, stack_limit: usize, scheme: Scheme) -> Result<String, Box<Failure>> {
-    let runtime = runtime_for(spacing, stack_limit, scheme);
-    runtime.spawn(run).expect("a stack").join().expect("no panic")
+/// The same; if stacks move, and `always_move`, they do so at each prologue check.
+fn moving_runtime_for(
+    spacing: Spacing,
+    stack_limit: usize,
+    always_move: bool,
+    scheme: Scheme,
+) -> Runtime<Scheme> {
+    let builder = runtime(scheme, spacing, stack_limit).expect("a stack size");
+    builder.workers(1).verify(true).oracle(true).always_move(always_move).start().expect("threads")
 }
 
 /// The last value of `source` in each mode, or the first line of its failure.
@@ -239,6 +271,32 @@ fn stores_into_what_was_marked_are_seen() {
         let mut trial = Trial::new(spacing);
         trial.options.heap_limit = 24 << 20;
         assert_eq!(trial.run("moving.scm", MOVING).1, Ok("1349985000".into()), "{spacing:?}");
+    }
+}
+
+/// Each call of a procedure moves the stack, and each collection, of which there are plenty.
+#[test]
+fn programs_run_on_stacks_that_move_at_every_call() {
+    for (file, source, expected) in &programs("programs", "out") {
+        for spacing in MODES {
+            let mut trial = Trial::new(spacing).on(Stacks::Copy);
+            trial.always_move = true;
+            let (output, result) = trial.run_once(file, source);
+            assert_eq!(result.err(), None, "{file} {spacing:?}");
+            assert_eq!(&output, expected, "{file} {spacing:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_when_every_allocation_collects_and_every_call_moves() {
+    let (expected, _) = Trial::new(Spacing::Off).run_once("stress.scm", STRESSED);
+    for spacing in MODES {
+        let mut trial = Trial::new(spacing).stress().on(Stacks::Copy);
+        trial.always_move = true;
+        let (output, result) = trial.run_once("stress.scm", STRESSED);
+        assert_eq!(result.err(), None, "{spacing:?}");
+        assert_eq!(output, expected, "{spacing:?}");
     }
 }
 

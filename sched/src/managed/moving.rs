@@ -43,7 +43,7 @@ pub enum StackFull {
 
 impl<L: Language> Current<'_, L> {
     /// What compiled code calls, through [`super::native_call`], when its prologue check fails: afterwards a frame may reach `bytes` below the
-    /// place where the task waits. Moves the stack if it must (rule 3), to one of `most` bytes at most.
+    /// place where the task waits. Moves the stack if it must (rule 3).
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl<L: Language> Current<'_, L> {
     /// # Panics
     ///
     /// If the task is a closure, which checks for itself.
-    pub fn make_room(&self, bytes: usize, most: usize) -> Result<(), StackFull> {
+    pub fn make_room(&self, bytes: usize) -> Result<(), StackFull> {
         assert!(self.is_managed(), "a closure's stack has the room that it has");
         let task = self.task();
         // SAFETY: we run on its native stack.
@@ -63,31 +63,45 @@ impl<L: Language> Current<'_, L> {
         if used <= top - task.real_limit() && !for_fun {
             return Ok(());
         }
-        let most = most.min(task.shared.stack_bytes);
+        // SAFETY: we run on it (rule 2 of the task).
+        let most = unsafe { (*task.inner()).most_bytes };
         let full = StackFull::Limit { bytes: top - task.real_limit() };
-        let Some(mover) = task.shared.mover() else { return Err(full) };
-        let new = larger(&task.shared, size, most, used)?.ok_or(full)?;
+        let Some(mover) = task.shared.mover().filter(|_| used <= most) else { return Err(full) };
+        let new = larger(&task.shared, size, used)?.ok_or(full)?;
         // SAFETY: it waits, and we run on its native stack (rule 1).
         unsafe { move_to(task, mover, new) };
         Ok(())
     }
-}
 
-impl<L: Language> Current<'_, L> {
-    /// Size of the largest stack that a task may have.
-    pub fn most_stack_bytes(&self) -> usize {
-        self.task().shared.stack_bytes
+    /// From now on the frames of the task's own stack may take `bytes` bytes at most, wherever it moves: the stack limit says so at once, even if
+    /// frames lie beyond, as those do that are about to be dropped. At first there is no such limit but
+    /// [the largest stack](crate::Builder::stack_bytes).
+    ///
+    /// # Panics
+    ///
+    /// If the task is a closure, whose stack has one limit.
+    pub fn limit_stack(&self, bytes: usize) {
+        assert!(self.is_managed(), "a closure's stack has the limit that it has");
+        let task = self.task();
+        // SAFETY: we run on it (rule 2 of the task).
+        let inner = unsafe { &mut *task.inner() };
+        inner.most_bytes = bytes;
+        inner.stack.iter().for_each(|stack| task.set_real_limit(limit(task, stack, bytes)));
     }
 }
 
-/// A stack of `size` bytes, or twice as many, and so on up to `most`, on which `used` bytes fit. `None` if that is still too small.
+/// Lowest address that a frame of `task` may have when its prologue asks, on a stack whose frames may take `most` bytes.
+fn limit<L: Language>(task: &Task<L>, stack: &TaskStack, most: usize) -> usize {
+    (stack.limit + task.shared.slack()).max(stack.bars.stack_hi().saturating_sub(most))
+}
+
+/// A stack of `size` bytes, or twice as many, and so on, on which `used` bytes fit. `None` if the largest is too small.
 fn larger<L: Language>(
     shared: &Shared<L>,
     mut size: usize,
-    most: usize,
     used: usize,
 ) -> Result<Option<TaskStack>, StackFull> {
-    while size <= most {
+    while size <= shared.stack_bytes {
         // Not to be asked for in vain.
         if used <= size {
             let new = shared.stacks.alloc(size);
@@ -166,7 +180,7 @@ unsafe fn move_to<L: Language>(task: &Task<L>, mover: &dyn MoveStacks, new: Task
         task.snapshot.lock().carry_over(&old.bars, &new.bars);
     }
     inner.outermost_sp = inner.outermost_sp.wrapping_add(new_hi.wrapping_sub(old_hi));
-    task.set_real_limit(new.limit + task.shared.slack());
+    task.set_real_limit(limit(task, &new, inner.most_bytes));
     let old = inner.stack.replace(new);
     task.crossing.managed_sp.store(new_sp, Ordering::Release);
     task.shared.moves.all.fetch_add(1, Ordering::Relaxed);

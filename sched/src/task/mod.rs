@@ -77,6 +77,8 @@ pub(crate) struct Inner<L: Language> {
     /// Stack pointer of the outermost frame of its own stack.
     pub(crate) outermost_sp: usize,
     pub(crate) stack: Option<TaskStack>,
+    /// Most bytes that frames of compiled code may take.
+    pub(crate) most_bytes: usize,
     /// Lent to a task of compiled code.
     pub(crate) native: Option<TaskStack>,
     start: Option<Start<L>>,
@@ -141,6 +143,7 @@ impl<L: Language> Task<L> {
                 resumed_sp: 0,
                 outermost_sp: stack_hi - BASE_BYTES,
                 stack: Some(stack),
+                most_bytes: usize::MAX,
                 native: None,
                 start,
                 steps,

@@ -123,6 +123,7 @@ impl FunctionCompiler<'_, '_> {
     /// Calls a C function with the task and `args`. The result, if any, may be a reference; if there is none, the function has failed
     /// and its fault is raised.
     pub(super) fn call_c(&mut self, id: FuncId, args: &[ir::Value]) -> Option<ir::Value> {
+        self.unit.announce(&mut self.builder, id);
         let function = self.import(id);
         let all: Vec<ir::Value> = std::iter::once(self.task()).chain(args.iter().copied()).collect();
         let call = self.builder.ins().call(function, &all);
@@ -148,6 +149,7 @@ impl FunctionCompiler<'_, '_> {
 
     /// Calls a helper that always fails.
     pub(super) fn fail(&mut self, helper: Helper, args: &[ir::Value]) {
+        self.unit.announce(&mut self.builder, self.unit.helpers[&helper]);
         let function = self.import(self.unit.helpers[&helper]);
         let all: Vec<ir::Value> = std::iter::once(self.task()).chain(args.iter().copied()).collect();
         self.builder.ins().call(function, &all);

@@ -11,6 +11,7 @@ use cranelift_frontend::FunctionBuilder;
 use cranelift_module::{FuncId, Module};
 
 use super::error::CompileError;
+use super::glue;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature};
 use super::unit::Compiler;
 use crate::scheme::core::{Expr, Lambda, Span, Var};
@@ -96,10 +97,8 @@ impl<'u> FunctionCompiler<'u, '_> {
         self.branch(low, (slow, &[]), (body, &handed));
 
         self.builder.switch_to_block(slow);
-        self.call_helper(
-            Helper::StackCheck,
-            &[incoming[0], count, handed[1], handed[2], handed[3], handed[4]],
-        );
+        glue::announce_check(&mut self.builder, count, 0);
+        self.call_helper(Helper::StackCheck, &handed);
         let restored: Vec<ir::Value> = (0..=REGISTER_ARGUMENTS).map(|i| self.task_register(i)).collect();
         self.jump(body, &restored);
 

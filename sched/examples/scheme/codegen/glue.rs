@@ -44,6 +44,7 @@ pub fn emit_signal(unit: &mut Compiler) -> Emitted<()> {
     };
     let cell = unit.globals.address(cell) as i64;
     emit(unit, unit.signal, signal_signature(), nameless("signal"), |unit, builder, _| {
+        unit.announce(builder, helper);
         let function = unit.module.declare_func_in_func(helper, builder.func);
         let task = builder.ins().get_pinned_reg(I64);
         let call = builder.ins().call(function, &[task]);
@@ -81,16 +82,13 @@ fn emit_apply(unit: &mut Compiler) -> Emitted<FuncId> {
     let id = unit.declare()?;
     let helper = unit.helpers[&Helper::Apply];
     emit(unit, id, scheme_signature(), nameless("apply"), |unit, builder, words| {
+        unit.announce(builder, helper);
         let function = unit.module.declare_func_in_func(helper, builder.func);
         let task = builder.ins().get_pinned_reg(I64);
         let call = builder.ins().call(function, &[task, words[1], words[2], words[3], words[4], words[5]]);
         let counted = builder.inst_results(call)[0];
         signal_if_failed(unit, builder, counted);
         let count = builder.ins().iadd_imm_s(counted, -1);
-        let register = |builder: &mut FunctionBuilder<'_>, index: usize| {
-            let offset = machine::LANGUAGE_OFFSET + TaskState::REGISTERS_OFFSET + 8 * index;
-            builder.ins().load(I64, PLAIN, task, offset as i32)
-        };
         let mut out = vec![register(builder, 0), count];
         out.extend((1..=REGISTER_ARGUMENTS).map(|i| register(builder, i)));
         let code = builder.ins().load(I64, PLAIN, out[0], 8);
@@ -108,6 +106,7 @@ pub fn emit_wrapper(unit: &mut Compiler, number: usize) -> Emitted<FuncId> {
     // The closure goes, the count only for those that take any number.
     let skip = if matches!(primitive.arity, Arity::Exactly(_)) { 2 } else { 1 };
     emit(unit, id, scheme_signature(), nameless(primitive.name), |unit, builder, words| {
+        unit.announce(builder, code);
         let function = unit.module.declare_func_in_func(code, builder.func);
         let task = builder.ins().get_pinned_reg(I64);
         let arguments = words.iter().copied().skip(skip);
@@ -120,8 +119,24 @@ pub fn emit_wrapper(unit: &mut Compiler, number: usize) -> Emitted<FuncId> {
     Ok(id)
 }
 
+/// To be emitted before a stack check: tells it how many arguments there are, and how much room is needed below the frame.
+pub(super) fn announce_check(builder: &mut FunctionBuilder<'_>, count: ir::Value, room: usize) {
+    let task = builder.ins().get_pinned_reg(I64);
+    let room = builder.ins().iconst(I64, room as i64);
+    let at = |offset: usize| (machine::LANGUAGE_OFFSET + offset) as i32;
+    builder.ins().store(PLAIN, count, task, at(TaskState::COUNT_OFFSET));
+    builder.ins().store(PLAIN, room, task, at(TaskState::ROOM_OFFSET));
+}
+
+/// A word that a helper has left in the task: 0 is a closure, then arguments.
+pub(super) fn register(builder: &mut FunctionBuilder<'_>, index: usize) -> ir::Value {
+    let task = builder.ins().get_pinned_reg(I64);
+    let offset = machine::LANGUAGE_OFFSET + TaskState::REGISTERS_OFFSET + 8 * index;
+    builder.ins().load(I64, PLAIN, task, offset as i32)
+}
+
 /// Raises the pending fault if a helper has returned nothing.
-fn signal_if_failed(unit: &mut Compiler, builder: &mut FunctionBuilder<'_>, result: ir::Value) {
+pub(super) fn signal_if_failed(unit: &mut Compiler, builder: &mut FunctionBuilder<'_>, result: ir::Value) {
     let (good, failed) = (builder.create_block(), builder.create_block());
     builder.set_cold_block(failed);
     builder.ins().brif(result, good, &[], failed, &[]);
@@ -132,7 +147,7 @@ fn signal_if_failed(unit: &mut Compiler, builder: &mut FunctionBuilder<'_>, resu
     builder.switch_to_block(good);
 }
 
-fn nameless(name: &str) -> PendingFunction {
+pub(super) fn nameless(name: &str) -> PendingFunction {
     PendingFunction {
         name: Rc::from(name),
         file: None,
@@ -145,7 +160,7 @@ fn nameless(name: &str) -> PendingFunction {
 }
 
 /// A function that `body` fills.
-fn emit(
+pub(super) fn emit(
     unit: &mut Compiler,
     id: FuncId,
     signature: Signature,

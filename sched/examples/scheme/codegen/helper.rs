@@ -13,7 +13,7 @@ use crate::scheme::runtime::{allocate, arithmetic, calls, check, conditions};
 pub enum Helper {
     /// `(task) -> condition`: describes the pending fault.
     Condition,
-    /// `(task, closure, count, a0 … a3) -> word`: the stack limit was reached: a safepoint, or a fault.
+    /// `(task, closure, a0 … a3) -> word`, with the count in the task: the stack limit was reached: a safepoint, a larger stack, or a fault.
     StackCheck,
     /// `(task, count | required << 32, a0 … a3) -> list` of the arguments behind the required ones.
     Rest,
@@ -105,8 +105,7 @@ impl Helper {
     fn parameters(self) -> usize {
         match self {
             Helper::Condition => 1,
-            Helper::StackCheck => 7,
-            Helper::Rest | Helper::Apply => 6,
+            Helper::StackCheck | Helper::Rest | Helper::Apply => 6,
             Helper::Unbound | Helper::Unassigned | Helper::Box | Helper::Shade => 2,
             _ => 3,
         }
@@ -123,8 +122,9 @@ impl Helper {
     }
 }
 
-/// The signature of a C function of so many words.
+/// The signature of a C function of so many words, which all fit into registers: the way to another stack takes no others along.
 pub fn c_signature(parameters: usize, returns: bool) -> Signature {
+    assert!(parameters <= 6, "a native function takes six words at most");
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend((0..parameters).map(|_| AbiParam::new(I64)));
     signature.returns.extend(returns.then(|| AbiParam::new(I64)));

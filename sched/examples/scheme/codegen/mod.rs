@@ -15,8 +15,14 @@
 //!
 //! Every SSA value that can be a reference is declared to need a stack map: across a call it lies in a slot of its own
 //! frame. No pointer to a frame is ever passed on, results come in one register, stores into the heap have the
-//! write barrier. Stacks do not move: optimised code may keep the address of a stack slot in a
-//! callee-saved register across a call, which a copied stack would have to adjust.
+//! write barrier.
+//!
+//! # Stacks that move
+//!
+//! Code for them ([`Stacks::Copy`](super::cli::Stacks)) differs in three points. It is not optimised: optimised code may keep the address of a stack slot
+//! across a call, which the copy would have to adjust. Native functions are called through [`sched::native_call`], which takes
+//! them to another stack. And a function whose frame is larger than what is kept free below the limit is
+//! entered through a [front](front), which asks for the room before that frame is made.
 //!
 //! Code that Rust enters saves Rust's callee-saved registers in a frame that no map describes. Whoever enters must
 //! not hold a value across the call; the driver does not. It is entered at the base of a task and nowhere else: nothing that
@@ -41,6 +47,7 @@ mod constant;
 mod emit;
 mod error;
 mod expression;
+mod front;
 mod function;
 mod global;
 mod glue;

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::Signature;
-use cranelift_frontend::FunctionBuilderContext;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{InstBuilder, Signature};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::JITModule;
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_module::{FuncId, Linkage, Module, ModuleReloc};
 
 use super::constant::{Constants, Roots};
+use super::emit::PLAIN;
 use super::error::CompileError;
 use super::function::FunctionCompiler;
 use super::global::Binding;
@@ -19,6 +22,7 @@ use super::helper::{Helper, c_signature, scheme_signature, signal_signature};
 use super::isa;
 use super::scope::{LambdaKey, Scope};
 use super::unwind_info::{PendingUnwindInfo, UnwindTable};
+use crate::scheme::cli::Stacks;
 use crate::scheme::continuation::base;
 use crate::scheme::core::{ExprKind, Lambda, Program, Span};
 use crate::scheme::fault::Fault;
@@ -27,6 +31,7 @@ use crate::scheme::globals::{Cell, Globals};
 use crate::scheme::machine::Heap;
 use crate::scheme::object::{Arity, MAX_PARAMETERS, ObjectRef};
 use crate::scheme::primitives::Primitive;
+use crate::scheme::stacks::FRAME_BYTES;
 use crate::scheme::symbols::Symbols;
 use crate::scheme::value::Value;
 
@@ -38,6 +43,9 @@ pub struct Compiler {
     pub(super) bindings: HashMap<Rc<str>, Binding>,
     pub(super) primitives: Vec<(Primitive, FuncId)>,
     pub(super) helpers: HashMap<Helper, FuncId>,
+    /// Where imported functions are.
+    natives: HashMap<FuncId, usize>,
+    stacks: Stacks,
     /// What `scope`, `file`, `var_names` and `is_prelude` describe is the program whose code is emitted at the moment.
     pub(super) scope: Rc<Scope>,
     pub(super) file: Rc<str>,
@@ -118,6 +126,8 @@ pub struct Image {
     pub signal: usize,
     /// The condition to raise when there is no memory to make one.
     pub out_of_memory: Value,
+    /// Which stacks the code is made for.
+    pub stacks: Stacks,
 }
 
 impl Compiler {
@@ -130,15 +140,20 @@ impl Compiler {
         heap: Heap,
         primitives: Vec<Primitive>,
         barrier_flag: *const u8,
+        stacks: Stacks,
     ) -> Result<Compiler, CompileError> {
-        let mut module = isa::module(&primitives)?;
+        let mut module = isa::module(&primitives, stacks)?;
+        let mut natives = HashMap::new();
         let mut helpers = HashMap::new();
         for helper in Helper::ALL {
-            helpers.insert(helper, import(&mut module, &helper.symbol(), &helper.signature())?);
+            let id = import(&mut module, &helper.symbol(), &helper.signature())?;
+            natives.insert(id, helper.address() as usize);
+            helpers.insert(helper, id);
         }
         let mut imported = Vec::new();
         for primitive in primitives {
             let id = import(&mut module, &isa::import_name(&primitive), &primitive_signature(&primitive))?;
+            natives.insert(id, primitive.code);
             imported.push((primitive, id));
         }
         let signal = module.declare_anonymous_function(&signal_signature()).map_err(CompileError::backend)?;
@@ -154,6 +169,8 @@ impl Compiler {
                 .collect(),
             primitives: imported,
             helpers,
+            natives,
+            stacks,
             scope: Rc::default(),
             file: "".into(),
             var_names: Rc::from([]),
@@ -307,22 +324,55 @@ impl Compiler {
         self.module.declare_anonymous_function(&scheme_signature()).map_err(CompileError::backend)
     }
 
-    /// Compiles what `build` has put into `context` and takes down its call sites.
+    /// Compiles what `build` has put into `context` and takes down its call sites. If the frame is too large for a stack that moves, the code
+    /// is put behind a [front](super::front).
     pub(super) fn define(
+        &mut self,
+        id: FuncId,
+        context: &mut Context,
+        about: PendingFunction,
+        spans: &[Span],
+    ) -> Result<(), CompileError> {
+        let compiled = context.compile(self.module.isa(), &mut ControlPlane::default());
+        let frame = super::front::frame_bytes(compiled.map_err(|e| CompileError::backend(format!("{e:?}")))?);
+        if self.stacks == Stacks::Reserve || frame <= FRAME_BYTES {
+            return self.define_as(id, context, about, spans);
+        }
+        let body = self.declare()?;
+        super::front::emit(self, id, body, frame, about.clone())?;
+        self.define_as(body, context, about, spans)
+    }
+
+    /// Puts compiled code into the module.
+    fn define_as(
         &mut self,
         id: FuncId,
         context: &mut Context,
         mut about: PendingFunction,
         spans: &[Span],
     ) -> Result<(), CompileError> {
-        self.module.define_function(id, context).map_err(CompileError::backend)?;
         let compiled = context.compiled_code().ok_or_else(|| CompileError::backend("no code"))?;
         self.unwind.note(id, compiled, self.module.isa())?;
+        let relocations: Vec<_> = (compiled.buffer.relocs().iter())
+            .map(|relocation| ModuleReloc::from_mach_reloc(relocation, &context.func, id))
+            .collect();
+        let alignment = u64::from(compiled.buffer.alignment);
+        let defined = self.module.define_function_bytes(id, alignment, compiled.code_buffer(), &relocations);
+        defined.map_err(CompileError::backend)?;
         about.size = compiled.code_buffer().len();
         about.sites = super::call_sites::sites(compiled, spans);
         self.functions.push((id, about));
         self.module.clear_context(context);
         Ok(())
+    }
+
+    /// To be emitted before each call of native function `id`: where stacks move, the call goes by [`sched::native_call`], which finds
+    /// the function's address in the task.
+    pub(super) fn announce(&self, builder: &mut FunctionBuilder<'_>, id: FuncId) {
+        let Some(address) = self.natives.get(&id).filter(|_| self.stacks == Stacks::Copy) else { return };
+        let task = builder.ins().get_pinned_reg(I64);
+        let address = builder.ins().iconst(I64, *address as i64);
+        builder.ins().store(PLAIN, address, task, sched::TARGET_OFFSET as i32);
     }
 
     /// A description of a function of the current program, without code yet.
@@ -361,7 +411,7 @@ impl Compiler {
         let out_of_memory = self.constants.condition(&Fault::OutOfMemory { limit: heap_limit })?;
         let standard_ports = self.constants.standard_ports()?;
         let (heap, constants, symbols) = self.constants.share();
-        let globals = Arc::clone(&self.globals);
+        let (globals, stacks) = (Arc::clone(&self.globals), self.stacks);
         Ok(Image {
             unwind,
             heap,
@@ -373,6 +423,7 @@ impl Compiler {
             program,
             signal,
             out_of_memory,
+            stacks,
         })
     }
 

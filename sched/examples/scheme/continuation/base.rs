@@ -7,6 +7,8 @@
 //!   scheme_call_cc    frame record, r14 r13 r12 rbx, receiver, argument
 //! ```
 //!
+//! Functions of Rust are called through [`sched::native_call`]: on a stack that moves they run elsewhere.
+//!
 //! A return to `scheme_underflow` finds `rbp` at the base, as any epilogue restores it, and the stack pointer somewhere
 //! below: to a walk the base is a frame that reaches from there to its record, with nothing in it.
 
@@ -74,7 +76,9 @@ global_asm!(
     "mov rbx, rsi", // code and closure: what they hold for Rust is saved
     "mov r12, rdx",
     "mov rsi, rbp",
-    "call {note_base}", // (task, base)
+    "lea rax, [rip + {note_base}]", // (task, base)
+    "mov [r15 + {target}], rax",
+    "call {native}",
     "mov rdi, r12",
     "xor esi, esi",
     "mov edx, {filler}",
@@ -91,7 +95,9 @@ global_asm!(
     "mov [r15 + {kept} + 24], r14",
     "mov rdi, r15",
     "mov rsi, rax",
-    "call {underflow}", // (task, value) -> is there somebody?
+    "lea rax, [rip + {underflow}]", // (task, value) -> is there somebody?
+    "mov [r15 + {target}], rax",
+    "call {native}",
     "test rax, rax",
     "jnz scheme_resume",
     "mov rax, [r15 + {value}]",
@@ -109,7 +115,9 @@ global_asm!(
     "cmovb rsp, rax",
     "and rsp, -16",
     "mov rdi, r15",
-    "call {reinstate}", // (task)
+    "lea rax, [rip + {reinstate}]", // (task)
+    "mov [r15 + {target}], rax",
+    "call {native}",
     "mov rbx, [r15 + {kept}]",
     "mov r12, [r15 + {kept} + 8]",
     "mov r13, [r15 + {kept} + 16]",
@@ -134,7 +142,9 @@ global_asm!(
     "mov rsi, rbp",
     "lea rdx, [rsp + 16]",
     "mov rcx, [rsp]",
-    "call {capture}", // (task, frame record, kept registers, receiver) -> code to go on with
+    "lea rax, [rip + {capture}]", // (task, frame record, kept registers, receiver) -> code to go on with
+    "mov [r15 + {target}], rax",
+    "call {native}",
     ".globl scheme_call_cc_captured",
     ".hidden scheme_call_cc_captured",
     "scheme_call_cc_captured:",
@@ -172,6 +182,8 @@ global_asm!(
     underflow = sym super::reinstate::underflow,
     reinstate = sym super::reinstate::reinstate,
     capture = sym super::capture::capture,
+    native = sym sched::native_call,
+    target = const sched::TARGET_OFFSET,
 );
 
 unsafe extern "C-unwind" {
@@ -197,6 +209,11 @@ unsafe extern "C" {
 pub unsafe fn enter(task: *const Task, code: usize, closure: Value) -> Value {
     // SAFETY: passed on.
     unsafe { scheme_enter(task as usize, code, closure) }
+}
+
+/// Address of the code that calls compiled code without arguments: `extern "C" fn(task, code, closure) -> value`.
+pub fn enter_code() -> usize {
+    scheme_enter as *const () as usize
 }
 
 /// Where a chunk of frames returns to.

@@ -76,7 +76,7 @@ pub unsafe extern "C" fn capture(
     let machine = unsafe { Machine::from_raw(task) };
     // SAFETY: the array in the caller's frame.
     let kept = unsafe { *kept };
-    match continuation(&machine, record, kept) {
+    match continuation(&machine, machine.top() - record, kept) {
         Ok(continuation) => {
             machine.state().set_register(0, receiver);
             machine.state().set_register(1, continuation);
@@ -91,13 +91,13 @@ pub unsafe extern "C" fn capture(
 }
 
 /// Both objects are made before anything is changed: after the second allocation there is no safepoint.
-fn continuation(machine: &Machine<'_>, record: usize, kept: [u64; KEPT_REGISTERS]) -> Result<Value, Fault> {
+fn continuation(machine: &Machine<'_>, depth: usize, kept: [u64; KEPT_REGISTERS]) -> Result<Value, Fault> {
     let object = machine.allocate(bytes_of(CONTINUATION_WORDS))?;
     object.word(0).store(Header::plain(Kind::Continuation).0, Ordering::Relaxed);
     (1..=CONTINUATION_WORDS).for_each(|i| object.word(i).store(Value::FALSE.0, Ordering::Relaxed));
     let continuation = &machine.state().continuation;
-    let depth = machine.top() - record;
-    if read(record) != machine.base() {
+    // The stack may have moved.
+    if read(machine.top() - depth) != machine.base() {
         let frames = copy(machine, depth)?;
         let record = machine.top() - depth;
         machine.set_rest(Rest { frames, at: record });

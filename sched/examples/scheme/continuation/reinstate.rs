@@ -8,6 +8,7 @@ use super::copied::{Copied, CopiedFrame};
 use super::state::{Dynamic, Rest};
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
+use crate::scheme::runtime::check::{overflow, set_overflowing};
 use crate::scheme::value::Value;
 
 const WORD: usize = size_of::<usize>();
@@ -25,6 +26,7 @@ pub unsafe extern "C" fn note_base(task: *const Task, base: usize) {
     let machine = unsafe { Machine::from_raw(task) };
     machine.state().continuation.set_base_depth(machine.top() - base);
     machine.set_rest(Rest::END);
+    set_overflowing(&machine, false);
 }
 
 /// Somebody has returned `value` to the base: is there a caller beyond? Then [`reinstate`] comes next.
@@ -37,6 +39,7 @@ pub unsafe extern "C" fn underflow(task: *const Task, value: Value) -> usize {
     let machine = unsafe { Machine::from_raw(task) };
     let state = &machine.state().continuation;
     state.resume.value.store(value.0, Ordering::Relaxed);
+    make_room_for(&machine, state.rest());
     let next = Next::of(&machine, state.rest());
     state.resume.low.store(next.map_or(0, |next| next.sp()), Ordering::Relaxed);
     usize::from(next.is_some())
@@ -58,8 +61,9 @@ pub fn prepare_throw(machine: &Machine<'_>, continuation: Continuation, value: V
     for which in Dynamic::ALL {
         machine.set_dynamic(which, continuation.dynamic(which));
     }
-    machine.state().set_overflowing(false);
+    set_overflowing(machine, false);
     machine.current().skip_barriers(machine.base());
+    make_room_for(machine, rest);
     let resume = &state.resume;
     for (i, register) in resume.kept.iter().enumerate() {
         register.store(continuation.kept(i), Ordering::Relaxed);
@@ -68,6 +72,20 @@ pub fn prepare_throw(machine: &Machine<'_>, continuation: Continuation, value: V
     let low = Next::of(machine, rest).map_or(machine.base(), |next| next.sp());
     resume.low.store(low, Ordering::Relaxed);
     Ok(())
+}
+
+/// Sees to it that the frames that come next fit, where they were, on a stack that moves: it may be a smaller one by now.
+fn make_room_for(machine: &Machine<'_>, rest: Rest) {
+    let (Some(waits), Some(next)) = (machine.current().waits_at(), Next::of(machine, rest)) else { return };
+    let Some(bytes) = waits.sp.checked_sub(next.sp()).filter(|bytes| *bytes > 0) else { return };
+    if machine.current().make_room(bytes).is_ok() {
+        return;
+    }
+    // They may be those of a handler of an overflow.
+    set_overflowing(machine, true);
+    if machine.current().make_room(bytes).is_err() {
+        machine.leave(overflow(machine));
+    }
 }
 
 /// Puts the next frames back and says where to go on.

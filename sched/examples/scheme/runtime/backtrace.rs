@@ -83,7 +83,7 @@ pub fn describe(machine: &Machine<'_>, fault: Fault) -> Failure {
 }
 
 fn walk(machine: &Machine<'_>, frames: &FrameTable) -> Trace {
-    let registers = registers();
+    let registers = machine.current().waits_at().unwrap_or_else(registers);
     let bounds = machine.current().stack_bounds();
     // SAFETY: the caller runs on this stack; what lies above the stack pointer stays as it is meanwhile.
     let memory = unsafe { LiveStack::new(registers.sp, bounds.end) };

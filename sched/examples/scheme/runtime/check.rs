@@ -2,17 +2,15 @@
 
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
-use crate::scheme::stacks::RED_ZONE;
+use crate::scheme::stacks::FOR_HANDLERS;
 use crate::scheme::value::Value;
 
 use super::arguments::Arguments;
-use super::run::stack_bytes;
 
 /// The arguments lie in this frame, which is scanned conservatively, and go back through the task's registers.
 pub extern "C" fn stack_check(
     task: *const Task,
     closure: Value,
-    count: usize,
     a: Value,
     b: Value,
     c: Value,
@@ -20,7 +18,8 @@ pub extern "C" fn stack_check(
 ) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
-    if stack_pointer() < machine.current().task().real_limit() && !handles_overflow(&machine) {
+    let (count, room) = machine.state().checked();
+    if !has_room(&machine, room) && !handles_overflow(&machine) {
         return machine.refuse(overflow(&machine));
     }
     let first = [a, b, c, d];
@@ -35,27 +34,41 @@ pub extern "C" fn stack_check(
     Value::TRUE
 }
 
-/// Roughly: the address of a local.
-fn stack_pointer() -> usize {
-    let here = 0_usize;
-    (&raw const here) as usize
+/// Are there `room` bytes below the frame that was just made? A stack that moves is made larger if need be.
+fn has_room(machine: &Machine<'_>, room: usize) -> bool {
+    let current = machine.current();
+    if current.is_managed() {
+        return current.make_room(room).is_ok();
+    }
+    machine.stack_pointer() >= current.task().real_limit()
 }
 
-/// Is this a handler of the overflow, which runs in the place of the raise? It may use the first half of the red zone.
+/// Is this a handler of the overflow, which runs in the place of the raise? It may use [`FOR_HANDLERS`].
 ///
 /// The end of that is the end of the program: what handles it has none.
 fn handles_overflow(machine: &Machine<'_>) -> bool {
-    let state = machine.state();
-    if !state.is_overflowing() {
-        state.set_overflowing(true);
+    if !machine.state().is_overflowing() {
+        set_overflowing(machine, true);
         return false;
     }
-    if stack_pointer() < machine.current().task().real_limit() - RED_ZONE / 2 {
+    // A stack that moves has it within its limit.
+    let limit = machine.current().task().real_limit() - FOR_HANDLERS;
+    if machine.current().is_managed() || machine.stack_pointer() < limit {
         machine.leave(overflow(machine));
     }
     true
 }
 
-fn overflow(machine: &Machine<'_>) -> Fault {
-    Fault::StackOverflow { bytes: stack_bytes(machine) }
+/// A stack overflow is handled from now on, or nothing of the kind: the frames that it filled the stack with are dropped.
+pub fn set_overflowing(machine: &Machine<'_>, overflowing: bool) {
+    machine.state().set_overflowing(overflowing);
+    if machine.current().is_managed() {
+        let more = if overflowing { FOR_HANDLERS } else { 0 };
+        machine.current().limit_stack(machine.scheme().stack_limit + more);
+    }
+}
+
+/// The stack is used up.
+pub fn overflow(machine: &Machine<'_>) -> Fault {
+    Fault::StackOverflow { bytes: machine.scheme().stack_limit }
 }

@@ -5,29 +5,73 @@
 //!    ▲                           │ leave: nothing raised was handled, or `exit`
 //!    └───────────────────────────┘
 //! ```
+//!
+//! On a stack that moves there is no `run`: [`Whole`] enters the program, and gets its value.
 
-use crate::scheme::continuation::base::enter;
+use sched::{Call, JoinHandle, Next, Program, Runtime, SpawnError};
+
+use crate::scheme::cli::Stacks;
+use crate::scheme::continuation::base::{enter, enter_code};
 use crate::scheme::fault::{Failure, Fault};
+use crate::scheme::language::Scheme;
 use crate::scheme::machine::{Current, Machine, Task};
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::primitives::write;
 use crate::scheme::value::Value;
 
-/// Runs the program of `current`'s language. Returns its last form's value as `write` shows it.
+/// How a program ended: its last form's value as `write` shows it. A [`Failure`] if it faults, or calls `exit` with another code than 0.
+pub type Ended = Result<String, Box<Failure>>;
+
+/// Starts the program of `runtime`'s language, on a task of the kind that its code is made for.
 ///
 /// # Errors
 ///
-/// [`Failure`] when it faults, or calls `exit` with another code than 0.
-pub fn run(current: &Current<'_>) -> Result<String, Box<Failure>> {
+/// [`SpawnError`] if there is no stack for it.
+pub fn start(runtime: &Runtime<Scheme>) -> Result<JoinHandle<Scheme, Ended>, SpawnError> {
+    match runtime.language().stacks {
+        Stacks::Reserve => runtime.spawn(run),
+        Stacks::Copy => runtime.spawn_program(Whole),
+    }
+}
+
+/// The program as a task of compiled code.
+#[derive(Debug)]
+pub struct Whole;
+
+impl Program<Scheme> for Whole {
+    type Output = Ended;
+
+    fn next(&mut self, current: &Current<'_>, returned: Option<usize>) -> Next<Ended> {
+        // SAFETY: this is the task that we run on.
+        let machine = unsafe { Machine::from_raw(current.task()) };
+        match returned {
+            // SAFETY: the program's code takes no arguments, and is made for stacks that move.
+            None => Next::Call(unsafe {
+                Call::new(enter_code(), [machine.scheme().program, Value::FALSE.0 as usize])
+            }),
+            Some(value) => Next::Done(ended(&machine, Value(value as u64))),
+        }
+    }
+}
+
+/// Runs the program of `current`'s language on the caller's own stack.
+///
+/// # Errors
+///
+/// See [`Ended`].
+pub fn run(current: &Current<'_>) -> Ended {
     // SAFETY: this is the task that we run on.
     let machine = unsafe { Machine::from_raw(current.task()) };
     let task: *const Task = current.task();
     // SAFETY: the program's code takes no arguments; this is the task. This frame holds no value meanwhile: compiled code
     // saves its registers where no map describes them.
     let value = unsafe { enter(task, machine.scheme().program, Value::FALSE) };
-    let shown = || write::written(value);
+    ended(&machine, value)
+}
+
+fn ended(machine: &Machine<'_>, value: Value) -> Ended {
     match machine.state().take_failure() {
-        None => Ok(shown()),
+        None => Ok(write::written(value)),
         Some(Failure { fault: Fault::Exit(0), .. }) => Ok(String::new()),
         Some(failure) => Err(Box::new(failure)),
     }
@@ -52,10 +96,4 @@ pub fn run_text(current: &Current<'_>, file: &str, text: &str) -> Result<Option<
     let value = unsafe { enter(task, code, Value::FALSE) };
     let shown = (value != Value::UNSPECIFIED).then(|| write::written(value));
     machine.state().take_failure().map_or(Ok(shown), |failure| Err(Box::new(failure)))
-}
-
-/// What a program may use of its stack, in bytes.
-pub fn stack_bytes(machine: &Machine<'_>) -> usize {
-    let bounds = machine.current().stack_bounds();
-    bounds.end.saturating_sub(bounds.start)
 }

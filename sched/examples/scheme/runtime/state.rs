@@ -1,6 +1,6 @@
 //! What a task of Scheme keeps besides its stack: arguments that do not fit registers, and how it ended.
 //!
-//! Compiled code reads and writes the first three fields at fixed offsets, without a write barrier: arguments count as
+//! Compiled code reads and writes the first fields at fixed offsets, without a write barrier: arguments count as
 //! roots only between two calls of [`TaskState::keep_arguments`], and whoever makes them roots shades them while
 //! marking. The collector may look on while the task runs, so buffers that were outgrown are kept.
 
@@ -25,6 +25,10 @@ pub struct TaskState {
     arguments: AtomicPtr<AtomicU64>,
     /// What `apply` and the stack check hand back: a closure, then four arguments.
     registers: [AtomicU64; REGISTERS],
+    /// How many arguments a function got whose stack check failed.
+    count: AtomicUsize,
+    /// How many bytes it needs below its frame.
+    room: AtomicUsize,
     /// Continuations.
     pub continuation: ContinuationState,
     /// How many words of the buffer are roots at the moment.
@@ -44,12 +48,19 @@ impl TaskState {
     /// Where it keeps the registers.
     pub const REGISTERS_OFFSET: usize = std::mem::offset_of!(TaskState, registers);
 
+    /// Where it keeps the number of arguments for the stack check.
+    pub const COUNT_OFFSET: usize = std::mem::offset_of!(TaskState, count);
+    /// Where it keeps the room that the stack check is to make.
+    pub const ROOM_OFFSET: usize = std::mem::offset_of!(TaskState, room);
+
     /// Of a new task.
     pub fn new() -> TaskState {
         let registers = std::array::from_fn(|_| AtomicU64::new(Value::FALSE.0));
         let state = TaskState {
             arguments: AtomicPtr::new(std::ptr::null_mut()),
             registers,
+            count: AtomicUsize::new(0),
+            room: AtomicUsize::new(0),
             continuation: ContinuationState::new(),
             live: AtomicUsize::new(0),
             buffers: Mutex::new(Vec::new()),
@@ -59,6 +70,11 @@ impl TaskState {
         };
         state.reserve_arguments(MAX_PARAMETERS);
         state
+    }
+
+    /// Number of arguments, and bytes of room, for the stack check that has just been called.
+    pub fn checked(&self) -> (usize, usize) {
+        (self.count.load(Ordering::Relaxed), self.room.load(Ordering::Relaxed))
     }
 
     /// Makes room for `count` words of arguments. Their contents are lost.
