@@ -46,6 +46,8 @@ use crate::stack::Stopped;
 pub struct Snapshot {
     /// Cycle, and top of the stack.
     of: Option<(Cycle, usize)>,
+    /// How far the stack has moved since (wrapping). All addresses below are those of that time.
+    moved: usize,
     /// The vouched frames from the youngest to the outermost.
     frames: Vec<Kept>,
     /// Slot and word of each of their roots.
@@ -66,7 +68,7 @@ struct Kept {
 impl Snapshot {
     /// Nothing.
     pub const fn new() -> Snapshot {
-        Snapshot { of: None, frames: Vec::new(), words: Vec::new() }
+        Snapshot { of: None, moved: 0, frames: Vec::new(), words: Vec::new() }
     }
 
     /// How many words are remembered.
@@ -78,12 +80,7 @@ impl Snapshot {
     pub fn carry_over(&mut self, old: &StkbarSlice, new: &StkbarSlice) {
         let Some((_, top)) = self.of.as_mut().filter(|(_, top)| *top == old.top()) else { return };
         *top = new.top();
-        let by = new.stack_hi().wrapping_sub(old.stack_hi());
-        for frame in &mut self.frames {
-            frame.sp = frame.sp.wrapping_add(by);
-            frame.end = frame.end.wrapping_add(by);
-        }
-        self.words.iter_mut().for_each(|(slot, _)| *slot = slot.wrapping_add(by));
+        self.moved = self.moved.wrapping_add(new.stack_hi().wrapping_sub(old.stack_hi()));
     }
 
     fn is_of(&self, cycle: Cycle, stack: &Stopped<'_>) -> bool {
@@ -105,8 +102,14 @@ impl Snapshot {
         Ok(())
     }
 
-    /// The frame that starts at `sp`.
+    /// Where what is at `address` now was when it was remembered.
+    fn then(&self, address: usize) -> usize {
+        address.wrapping_sub(self.moved)
+    }
+
+    /// The frame that starts at `sp` now.
     fn frame_at(&self, sp: usize) -> Option<&Kept> {
+        let sp = self.then(sp);
         let index = self.frames.binary_search_by_key(&sp, |kept| kept.sp).ok()?;
         Some(&self.frames[index])
     }
@@ -233,7 +236,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Oracle<'g, H, M, U> {
         if snapshot.is_of(cycle, stack) {
             return Ok(());
         }
-        snapshot.of = None;
+        (snapshot.of, snapshot.moved) = (None, 0);
         snapshot.frames.clear();
         snapshot.words.clear();
         let (memory, bars) = (stack.memory(), stack.bars());
@@ -287,12 +290,13 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Oracle<'g, H, M, U> {
     ) {
         compared.frames += 1;
         let kept = snapshot.frame_at(frame.sp);
-        let Some(kept) = kept.filter(|kept| (kept.pc, kept.end) == (frame.pc, roots::end_of(frame, bars)))
-        else {
+        let end = snapshot.then(roots::end_of(frame, bars));
+        let Some(kept) = kept.filter(|kept| (kept.pc, kept.end) == (frame.pc, end)) else {
             let fault = Fault::Ran { then: kept.map(|kept| kept.pc) };
             return compared.findings.push(self.finding(fault, frame));
         };
-        for &(slot, old) in &snapshot.words[kept.words.clone()] {
+        for &(then, old) in &snapshot.words[kept.words.clone()] {
+            let slot = then.wrapping_add(snapshot.moved);
             compared.words += 1;
             let Some(new) = memory.read_word(slot).filter(|&new| new != old) else { continue };
             compared.changed += 1;

@@ -1,7 +1,6 @@
 //! One measurement: the Scheme program at one depth, with or without barriers, for some seconds.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};

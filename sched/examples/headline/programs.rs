@@ -1,14 +1,12 @@
 //! The interpreted programs, and one run of one of them.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sched::{CycleStats, PooledStacks, Runtime};
-use stack_alloc::GuardPages;
+use sched::CycleStats;
 
 use crate::scheme::cli::Barriers;
-use crate::scheme::runtime::run::run;
+use crate::scheme::runtime::run::start;
 use crate::scheme::stacks;
 use crate::scheme::{Options, build};
 
@@ -60,7 +58,7 @@ impl Program {
         // Or the figures would be called what they are not.
         barriers.on_host(runtime.barriers())?;
         let started = Instant::now();
-        let answer: usize = runtime.spawn(run)?.join()??.parse()?;
+        let answer: usize = start(&runtime)?.join()??.parse()?;
         let total = started.elapsed();
         self.check(size, answer)?;
         Ok(Run { cycles: runtime.take_cycles(), total })

@@ -10,7 +10,6 @@ mod scheme;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -38,6 +37,9 @@ struct Arguments {
     /// Where the frames of the program lie
     #[arg(long, value_enum, default_value_t = Stacks::Reserve)]
     stacks: Stacks,
+    /// Stacks that move do so at every call and collection, as far as that is bearable
+    #[arg(long)]
+    always_move: bool,
     /// After each collection, mark again with the world stopped and compare
     #[arg(long)]
     verify: bool,
@@ -190,7 +192,7 @@ fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme
     let limit = arguments.stack_limit;
     let mut builder = stacks::runtime(scheme, spacing, limit).ok_or(Unsuccessful::Stack(limit))?;
     builder = builder.workers(arguments.jobs);
-    builder = builder.verify(arguments.verify).oracle(arguments.oracle);
+    builder = builder.verify(arguments.verify).oracle(arguments.oracle).always_move(arguments.always_move);
     builder = builder.stop_the_world(arguments.stop_the_world);
     if arguments.gc_trace {
         builder = builder.trace(true);

@@ -6,7 +6,7 @@
 //!                       primitives, runtime  ◀── calls ── compiled code ◀┘
 //! ```
 //!
-//! [`build`] compiles a program text, [`Scheme`] is what a [`sched::Runtime`] is made of, [`runtime::run::run`] runs it on
+//! [`build`] compiles a program text, [`Scheme`] is what a [`sched::Runtime`] is made of, [`runtime::run::start`] runs it on
 //! one of its tasks. Any example can include this tree:
 //!
 //! ```ignore

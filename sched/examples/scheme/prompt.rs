@@ -16,7 +16,7 @@ use super::extent::{Extent, Step};
 use super::fault::Fault;
 use super::language::Scheme;
 use super::report::Source;
-use super::runtime::run::run_text;
+use super::runtime::run::start_text;
 
 /// Asks for another line until every parenthesis is closed.
 #[derive(Debug)]
@@ -108,10 +108,7 @@ pub enum Answer {
 
 /// Runs one input on a task of its own.
 pub fn respond(runtime: &Runtime<Scheme>, file: &str, text: String) -> Answer {
-    let name = file.to_owned();
-    let source = text.clone();
-    let task = runtime.spawn(move |current| run_text(current, &name, &source));
-    let result = task.map(|task| task.join());
+    let result = start_text(runtime, file, &text).map(|task| task.join());
     runtime.language().channels.flush_all();
     let source = Source { file, text: &text };
     match result {

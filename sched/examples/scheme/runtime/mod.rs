@@ -7,5 +7,6 @@ pub mod backtrace;
 pub mod calls;
 pub mod check;
 pub mod conditions;
+pub mod entry;
 pub mod run;
 pub mod state;

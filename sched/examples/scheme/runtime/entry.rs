@@ -1,0 +1,89 @@
+//! The way into compiled code, on a task of the kind that the code is made for.
+//!
+//! ```text
+//!   stacks that stay    a closure calls `enter`, above whose frames those of compiled code lie
+//!   stacks that move    a `sched::Program` says what is to be entered, and gets the value: no frame of Rust lies below
+//! ```
+
+use sched::{Call, Current as SchedCurrent, JoinHandle, Next, Program, Runtime, SpawnError};
+
+use crate::scheme::cli::Stacks;
+use crate::scheme::continuation::base::{enter, enter_code};
+use crate::scheme::language::Scheme;
+use crate::scheme::machine::{Current, Machine, Task};
+use crate::scheme::value::Value;
+
+/// Compiled code without parameters, and the closure that it is called with.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Address of the code.
+    pub code: usize,
+    /// Its closure, or `#f` if it captures nothing. Nobody's root until the code has it: no safepoint comes before.
+    pub closure: Value,
+}
+
+/// What a task does: enters compiled code once.
+pub trait Job: Send + 'static {
+    /// What it ends with.
+    type Output: Send + 'static;
+
+    /// What to enter.
+    ///
+    /// # Errors
+    ///
+    /// What the task ends with if there is nothing to enter.
+    fn begin(&mut self, machine: &Machine<'_>) -> Result<Entry, Self::Output>;
+
+    /// Ends with what the code has returned, or with why it did not.
+    fn end(&mut self, machine: &Machine<'_>, value: Value) -> Self::Output;
+}
+
+/// Starts a job on a task of its own.
+///
+/// # Errors
+///
+/// [`SpawnError`] if there is no stack for it.
+pub fn start<J: Job>(runtime: &Runtime<Scheme>, job: J) -> Result<JoinHandle<Scheme, J::Output>, SpawnError> {
+    match runtime.language().stacks {
+        Stacks::Reserve => runtime.spawn(|current| run(current, job)),
+        Stacks::Copy => runtime.spawn_program(OnBothStacks(job)),
+    }
+}
+
+/// Does a job on the caller's own stack.
+pub fn run<J: Job>(current: &Current<'_>, mut job: J) -> J::Output {
+    // SAFETY: this is the task that we run on.
+    let machine = unsafe { Machine::from_raw(current.task()) };
+    let task: *const Task = current.task();
+    match job.begin(&machine) {
+        Ok(Entry { code, closure }) => {
+            // SAFETY: such code, by the job's word; this is the task. This frame holds no value meanwhile: compiled code saves
+            // its registers where no map describes them.
+            let value = unsafe { enter(task, code, closure) };
+            job.end(&machine, value)
+        }
+        Err(output) => output,
+    }
+}
+
+/// A job as a task of compiled code.
+struct OnBothStacks<J>(J);
+
+impl<J: Job> Program<Scheme> for OnBothStacks<J> {
+    type Output = J::Output;
+
+    fn next(&mut self, current: &SchedCurrent<'_, Scheme>, returned: Option<usize>) -> Next<J::Output> {
+        // SAFETY: this is the task that we run on.
+        let machine = unsafe { Machine::from_raw(current.task()) };
+        if let Some(value) = returned {
+            return Next::Done(self.0.end(&machine, Value(value as u64)));
+        }
+        match self.0.begin(&machine) {
+            // SAFETY: such code, by the job's word, and made for stacks that move.
+            Ok(Entry { code, closure }) => {
+                Next::Call(unsafe { Call::new(enter_code(), [code, closure.0 as usize]) })
+            }
+            Err(output) => Next::Done(output),
+        }
+    }
+}
