@@ -52,7 +52,7 @@ fn rounded(dividend: &BigInt, divisor: &BigInt, shift: i64) -> f64 {
     let (quotient, rest) = dividend.div_rem(divisor);
     let sticky = u128::from(!rest.is_zero());
     let quotient = quotient.to_u128().unwrap_or(u128::MAX) | sticky;
-    if shift < SMALLEST + 2 {
+    if shift < SMALLEST + 2 || quotient >> (FRACTION_BITS + 3) != 0 {
         // The cast rounds to even, and the scaling is exact: the result is no smaller than the normal flonums.
         return scaled(quotient as f64, -shift);
     }
@@ -112,6 +112,15 @@ mod tests {
             let middle = (exactly(low).expect("finite") + exactly(high).expect("finite")) / BigInt::from(2);
             let even = if low.to_bits() & 1 == 0 { low } else { high };
             prop_assert_eq!(nearest(middle.numer(), middle.denom()), even);
+        }
+    }
+
+    /// Not rounded twice: the quotient of such a ratio has more bits than a flonum, though its last ones are those of the smallest flonums.
+    #[test]
+    fn ratios_a_little_above_the_smallest_normal_flonums() {
+        for exponent in 300..325 {
+            let read: f64 = format!("1e-{exponent}").parse().expect("a flonum");
+            assert_eq!(nearest(&1.into(), &BigInt::from(10).pow(exponent)), read);
         }
     }
 
