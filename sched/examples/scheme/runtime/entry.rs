@@ -79,9 +79,10 @@ impl<J: Job> Program<Scheme> for OnBothStacks<J> {
             return Next::Done(self.0.end(&machine, Value(value as u64)));
         }
         match self.0.begin(&machine) {
-            // SAFETY: such code, by the job's word, and made for stacks that move.
             Ok(Entry { code, closure }) => {
-                Next::Call(unsafe { Call::new(enter_code(), [code, closure.0 as usize]) })
+                let words = [code, closure.0 as usize];
+                // SAFETY: such code, by the job's word, and made for stacks that move.
+                Next::Call(unsafe { Call::new(enter_code(), words) })
             }
             Err(output) => Next::Done(output),
         }
