@@ -131,7 +131,7 @@ fn bottom(current: &Current<'_, Compiled>) {
     for _ in 0..40 {
         away(current, || current.safepoint());
         MOVES.store(true, Ordering::Relaxed);
-        current.make_room(0, usize::MAX).expect("it fits");
+        current.make_room(0).expect("it fits");
         MOVES.store(false, Ordering::Relaxed);
     }
     away(current, || {

@@ -80,7 +80,7 @@ fn watch_a_move(current: &Current<'_, Compiled>, spacing: Spacing, bytes: usize)
     let mut watch = Watch { bars_base, old: 0, new: 0, barriers: 0, wrong: Vec::with_capacity(8) };
     // SAFETY: it lives until the stop.
     unsafe { stepper.start(&raw mut watch) };
-    let made = current.make_room(bytes, usize::MAX);
+    let made = current.make_room(bytes);
     stepper.stop();
     made.unwrap();
     assert!(
