@@ -24,6 +24,7 @@
 use crate::arch::{self, SLOT_BYTES, Slot};
 use crate::checker::{self, Violation};
 use crate::fatal;
+use crate::sanitizer::read_word;
 use crate::stkbar::{Dump, StkbarSlice};
 use crate::stub::Stub;
 
@@ -195,7 +196,7 @@ impl<'b> Watch<'b> {
         let live =
             !arch::is_popped(slot, self.sp) && stack.contains(&slot) && slot.is_multiple_of(SLOT_BYTES);
         // SAFETY: an aligned word between `sp` and the array, readable by the contract of `begin`.
-        live.then(|| unsafe { (slot as *const Slot).read_volatile() } as usize)
+        live.then(|| unsafe { read_word::<Slot>(slot) } as usize)
     }
 }
 

@@ -24,6 +24,7 @@
 //! Nothing here allocates, locks, panics or writes (I6).
 
 use crate::arch::{SLOT_BYTES, Slot};
+use crate::sanitizer::vouch_for;
 use crate::stkbar::StkbarSlice;
 use crate::stub::{Key, Stub};
 
@@ -323,6 +324,7 @@ pub(crate) fn is_own(bars: &StkbarSlice, searched: bool, index: usize, stub: Stu
 
 /// Position, length, and whether keys are searched.
 pub(crate) fn state(bars: &StkbarSlice) -> Result<(usize, usize, bool), Violation> {
+    vouch_for(bars.top() - layout::POSITION);
     let half = |below| header::<u32>(bars, below) as usize;
     let (position, len) = (half(layout::POSITION), half(layout::LENGTH));
     let capacity: u64 = header(bars, layout::CAPACITY);

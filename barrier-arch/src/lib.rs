@@ -127,6 +127,7 @@
 //! | [`host`] | can return addresses be patched here at all? |
 //! | [`mod@reference`] | the trampoline's step in plain Rust, on any memory |
 //! | [`checker`] | verifies the rules below from outside; in builds with debug assertions every operation is checked when it is done |
+//! | [`sanitizer`] | telling sanitizers and valgrind about stacks and switches |
 //! | [`fatal`] | who prints the list if a record is missing, before the process stops |
 //!
 //! # Without the other crates
@@ -179,6 +180,7 @@
 //! frames of which it is unknown where the return address lies, and stacks whose size or alignment is not a
 //! power of two.
 #![no_std]
+#![cfg_attr(sanitized, feature(sanitize))]
 #[cfg(any(test, loom))]
 extern crate std;
 
@@ -191,6 +193,7 @@ pub mod host;
 pub mod patch;
 mod personality;
 pub mod reference;
+pub mod sanitizer;
 mod size_class;
 mod spacing;
 mod stkbar;

@@ -28,6 +28,7 @@
 
 use crate::aftermath::Watch;
 use crate::arch::{self, SLOT_BYTES, Slot};
+use crate::sanitizer::{read_slot, write_slot};
 use crate::stkbar::{Stkbar, StkbarSlice};
 use crate::stub::{Stub, is_barrier};
 use crate::sync::{AtomicSlot, Ordering};
@@ -350,11 +351,12 @@ unsafe fn restore(bars: &StkbarSlice, index: usize, sp: usize) -> bool {
     if arch::is_popped(slot, sp) {
         return false;
     }
-    // SAFETY: install checked that the slot is an aligned word of this stack; not popped, it is live memory.
-    let word = unsafe { AtomicSlot::from_ptr(slot as *mut Slot) };
-    let ours = Stub::at(word.load(Ordering::Relaxed) as usize) == Some(bars.stub(index));
+    // SAFETY: install checked that the slot is an aligned word of this stack; not popped, it is live memory. If its frame was dropped, it may
+    // be anything by now.
+    let ours = Stub::at(unsafe { read_slot(slot) } as usize) == Some(bars.stub(index));
     if ours {
-        word.store(saved_lr_val as Slot, Ordering::Release);
+        // SAFETY: as above, and a return slot or what is left of one.
+        unsafe { write_slot(slot, saved_lr_val as Slot) };
     }
     ours
 }

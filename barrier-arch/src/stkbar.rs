@@ -32,6 +32,7 @@ use core::ptr::NonNull;
 
 use crate::aftermath;
 use crate::arch::{self, SLOT_BYTES, Slot};
+use crate::sanitizer::vouch_for;
 use crate::size_class::SizeClass;
 use crate::spacing::Spacing;
 use crate::stub::{Key, Stub};
@@ -193,6 +194,7 @@ impl StkbarSlice {
 
     /// Position and length, read together.
     pub fn state(&self) -> (usize, usize) {
+        vouch_for(self.top() - below_top::STATE);
         let state = self.half_words(below_top::STATE).load(Ordering::Acquire);
         let (position, len) = halves(state);
         (position as usize / below_top::STRIDE, len as usize / below_top::STRIDE)

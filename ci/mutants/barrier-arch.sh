@@ -71,7 +71,7 @@ mutant unwind-does-not-mark-hit $mechanism barrier-arch patch unwinding_restores
 END
 
 mutant stale-record-restored $mechanism barrier-arch patch dead_records <<'END'
-    let ours = Stub::at(word.load(Ordering::Relaxed) as usize) == Some(bars.stub(index));
+    let ours = Stub::at(unsafe { read_slot(slot) } as usize) == Some(bars.stub(index));
 ====
     let ours = true;
 END

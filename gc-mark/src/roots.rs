@@ -1,6 +1,6 @@
 //! The words of a stack that are roots, one frame at a time: what a scan and the verifier have in common.
 
-use barrier_arch::StkbarSlice;
+use barrier_arch::{StkbarSlice, sanitizer};
 use unwind_walk::{Frame, LiveStack, ReadWord};
 
 use crate::frame_map::FrameRoots;
@@ -57,8 +57,10 @@ pub(crate) fn of_frame(
 
 /// Shows each word of `lo..end`, which lies within the live part.
 pub(crate) fn in_words(memory: &LiveStack, lo: usize, end: usize, mut visit: impl FnMut(Root)) {
+    let for_valgrind = sanitizer::runs_under_valgrind();
     for slot in (lo..end).step_by(WORD) {
         if let Some(word) = memory.read_word(slot) {
+            let word = if for_valgrind { sanitizer::defined(word) } else { word };
             visit(Root { slot, word, is_value: false });
         }
     }

@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use barrier_arch::arch::{self, Context};
+use barrier_arch::sanitizer::Fibre;
 use barrier_arch::{Spacing, StkbarSlice, is_barrier, patch};
 use stack_alloc::{Config, GuardPages, StackPool};
 use unwind_walk::{End, LiveStack, Registers, Walk};
@@ -37,6 +38,7 @@ struct Job<'a, F, R> {
     ground: &'a Ground,
     result: Option<Result<R, Box<dyn Any + Send>>>,
     back: Context,
+    fibre: Fibre,
 }
 
 impl Ground {
@@ -60,13 +62,21 @@ impl Ground {
 
     fn enter<R, F: FnOnce(&Ground) -> R>(&mut self, f: F) -> Result<R, Box<dyn Any + Send>> {
         self.outermost_sp = self.bars.stack_hi() - 16;
-        let mut job = Job { f: Some(f), ground: self, result: None, back: Context::default() };
+        // SAFETY: nobody uses the stack.
+        let fibre = unsafe { Fibre::new(self.bars.base()..self.bars.stack_hi()) };
+        let mut job = Job { f: Some(f), ground: self, result: None, back: Context::default(), fibre };
         // SAFETY: nobody uses the stack; `job` outlives the run, at whose end `back` is resumed.
         unsafe {
             let prepared = arch::prepare(job.ground.bars.stack_hi(), enter::<F, R>, &raw mut job as usize);
             assert_eq!(prepared.outermost_sp, job.ground.outermost_sp);
             arch::set_parent(prepared.outermost_sp, &raw const job.back);
-            arch::switch(&raw mut job.back, &prepared.context);
+            let job = &raw mut job;
+            Fibre::resume(
+                &mut Fibre::of_thread(),
+                &raw mut (*job).fibre,
+                &raw mut (*job).back,
+                &prepared.context,
+            );
         }
         job.result.expect("it has ended")
     }
@@ -169,13 +179,15 @@ impl Ground {
 extern "C" fn enter<F: FnOnce(&Ground) -> R, R>(job: usize) -> ! {
     // SAFETY: `Ground::enter` passes its job and waits.
     let job = unsafe { &mut *(job as *mut Job<'_, F, R>) };
+    // SAFETY: it runs here for the first time.
+    unsafe { Fibre::entered(&raw mut job.fibre) };
     let f = job.f.take().expect("it is entered once");
     let ground = job.ground;
     job.result = Some(catch_unwind(AssertUnwindSafe(|| f(ground))));
     // SAFETY: nothing of this stack will be returned into.
     unsafe {
         patch::purge(&ground.bars);
-        arch::switch(&mut Context::default(), &job.back);
+        Fibre::leave_for_good(&raw mut job.fibre, &mut Context::default(), &raw const job.back);
     }
     unreachable!("nobody resumes a stack that has ended")
 }

@@ -8,6 +8,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::sync::Arc;
 
 use barrier_arch::arch::Context;
+use barrier_arch::sanitizer::Fibre;
 use crossbeam_utils::CachePadded;
 
 use crate::collector::errand::{self, ScannerOf};
@@ -53,6 +54,8 @@ pub(crate) struct Worker<L: Language> {
     parker: Parker,
     /// Where this thread left off to run a task.
     context: UnsafeCell<Context>,
+    /// The thread's own stack, for sanitizers.
+    fibre: UnsafeCell<Fibre>,
     local: UnsafeCell<L::Worker>,
     /// The native stack that it lends to the next task that has none.
     native: Cell<Option<TaskStack>>,
@@ -67,7 +70,8 @@ impl<L: Language> Worker<L> {
     ) -> Worker<L> {
         let local = UnsafeCell::new(shared.language.new_worker());
         let context = UnsafeCell::new(Context::default());
-        Worker { index, shared, deque, parker, context, local, native: Cell::new(None) }
+        let fibre = UnsafeCell::new(Fibre::of_thread());
+        Worker { index, shared, deque, parker, context, fibre, local, native: Cell::new(None) }
     }
 
     pub(crate) fn context(&self) -> *const Context {
@@ -166,7 +170,7 @@ impl<L: Language> Worker<L> {
             errand::before_it_runs(&self.shared, scanner, task);
             self.lend(task);
             // SAFETY: we started it.
-            let reason = unsafe { task.resume(self.context.get()) };
+            let reason = unsafe { task.resume(self.fibre.get(), self.context.get()) };
             if reason != Reason::Safepoint || self.shared.is_shutting_down() {
                 return reason;
             }

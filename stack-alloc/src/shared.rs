@@ -110,7 +110,9 @@ impl Shared {
     }
 
     /// Steals the barrier array of a stack that goes out.
-    pub(crate) fn ready(&self, stack: Stack) -> (Stack, StkbarSlice) {
+    pub(crate) fn ready(&self, mut stack: Stack) -> (Stack, StkbarSlice) {
+        // SAFETY: nobody has it yet.
+        unsafe { stack.begin() };
         if self.config.poison {
             // SAFETY: nobody has it yet.
             unsafe { poison::fill(&stack) };
@@ -130,6 +132,8 @@ impl Shared {
         debug_assert_eq!(stkbars.base(), stack.base(), "the array of another stack");
         // SAFETY: no frame will be returned from, by the caller's promise.
         unsafe { patch::purge(&stkbars) };
+        // SAFETY: nobody uses it any more.
+        unsafe { stack.end() };
         stkbars.retire();
         if self.config.poison {
             // SAFETY: nobody uses it any more.

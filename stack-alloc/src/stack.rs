@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 use barrier_arch::SizeClass;
+use barrier_arch::sanitizer::Area;
 
 /// The memory of one stack, `2^k` bytes aligned to `2^k`.
 ///
@@ -25,6 +26,8 @@ pub struct Stack {
     base: NonNull<u8>,
     class: SizeClass,
     guard_bytes: usize,
+    /// While it is out.
+    area: Area,
 }
 
 // SAFETY: it owns its memory, which is not tied to a thread.
@@ -39,7 +42,27 @@ impl Stack {
     /// `guard_bytes` may be inaccessible, the others are writable.
     pub(crate) unsafe fn new(base: NonNull<u8>, class: SizeClass, guard_bytes: usize) -> Stack {
         debug_assert_eq!(base.addr().get() & class.mask(), 0);
-        Stack { base, class, guard_bytes }
+        Stack { base, class, guard_bytes, area: Area::default() }
+    }
+
+    /// It goes out: sanitizers and valgrind learn that it is a stack.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses it yet.
+    pub(crate) unsafe fn begin(&mut self) {
+        // SAFETY: its own memory, readable as long as it is out.
+        self.area = unsafe { Area::begin(self.usable()) };
+    }
+
+    /// It comes in: they forget it, and what was left on it.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses it any more.
+    pub(crate) unsafe fn end(&self) {
+        // SAFETY: as it began.
+        unsafe { self.area.end(self.usable()) };
     }
 
     /// Lowest address of its memory, in the guard page if there is one.

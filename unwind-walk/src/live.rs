@@ -1,5 +1,6 @@
 //! Live memory of a stopped stack, behind a witness that it may be read.
 
+use barrier_arch::sanitizer::read_word;
 use barrier_arch::{SizeClass, Spacing, StkbarSlice};
 
 use crate::memory::{ReadWord, WORD};
@@ -77,9 +78,8 @@ impl ReadWord for LiveStack {
         if index >= self.words {
             return None;
         }
-        // SAFETY: an aligned word within the bounds, readable by the promise of `new`. Volatile, because a trampoline
-        // or `barrier_arch::patch` changes return slots without the compiler's knowledge.
-        Some(unsafe { (address as *const usize).read_volatile() })
+        // SAFETY: an aligned word within the bounds, readable by the promise of `new`.
+        Some(unsafe { read_word(address) })
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use barrier_arch::arch;
 use barrier_arch::arch::Prepared;
+use barrier_arch::sanitizer::{self, Fibre};
 use stack_alloc::GuardPages;
+use unwind_walk::{LiveStack, ReadWord};
 
 use super::arch as way;
 use super::{Next, Program, Steps};
@@ -70,6 +72,8 @@ impl<L: Language> Task<L> {
         self.crossing.native_sp.store(outermost_sp, Ordering::Relaxed);
         // SAFETY: rule 2 of the task.
         let inner = unsafe { &mut *self.inner() };
+        // SAFETY: as above.
+        inner.fibre = unsafe { Fibre::new(stack.limit..stack.bars.stack_hi()) };
         (inner.context, inner.resumed_sp, inner.native) = (context, outermost_sp, Some(stack));
     }
 
@@ -98,7 +102,14 @@ impl<L: Language> Task<L> {
         let from = unsafe { inner.context.registers() }.saved_from;
         let words = from..self.crossing.native_sp.load(Ordering::Relaxed);
         // SAFETY: live words of a stack that does not run.
-        words.clone().step_by(size_of::<usize>()).for_each(|slot| visit(unsafe { *(slot as *const usize) }));
+        let live = unsafe { LiveStack::new(words.start, words.end) };
+        let defined = |word| if sanitizer::runs_under_valgrind() { sanitizer::defined(word) } else { word };
+        words
+            .clone()
+            .step_by(size_of::<usize>())
+            .filter_map(|slot| live.read_word(slot))
+            .map(defined)
+            .for_each(&mut visit);
         words.len()
     }
 
@@ -132,7 +143,9 @@ pub(crate) unsafe fn saved(managed_sp: usize) -> arch::SavedRegisters {
 /// The first function on a native stack: calls `target`, and goes on with compiled code.
 extern "C" fn on_native<L: Language>(task: usize) -> ! {
     let task = task as *const Task<L>;
-    // SAFETY: the worker that resumed the task keeps it alive.
+    // SAFETY: the worker that resumed the task keeps it alive; the stack is new.
+    unsafe { Fibre::entered(&raw mut (*(*task).inner()).fibre) };
+    // SAFETY: as above.
     let crossing = unsafe { &(*task).crossing };
     let target = crossing.target.load(Ordering::Relaxed);
     // SAFETY: `step_first`, or what `park_and_call` was given.

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use barrier_arch::arch::{self, Context};
+use barrier_arch::sanitizer::Fibre;
 use gc_mark::stack::BadStack;
 use gc_mark::{Receipt, Snapshot, Stopped};
 use parking_lot::Mutex;
@@ -72,6 +73,8 @@ pub struct Task<L: Language> {
 pub(crate) struct Inner<L: Language> {
     /// Where it goes on: on its own stack if it is a closure, on its native one otherwise.
     pub(crate) context: Context,
+    /// The stack that `context` is of, for sanitizers.
+    pub(crate) fibre: Fibre,
     /// Stack pointer of the outermost frame of the stack that `context` is of.
     pub(crate) resumed_sp: usize,
     /// Stack pointer of the outermost frame of its own stack.
@@ -140,6 +143,7 @@ impl<L: Language> Task<L> {
             shared,
             inner: UnsafeCell::new(Inner {
                 context: Context::default(),
+                fibre: Fibre::of_thread(),
                 resumed_sp: 0,
                 outermost_sp: stack_hi - BASE_BYTES,
                 stack: Some(stack),
@@ -169,6 +173,7 @@ impl<L: Language> Task<L> {
             let prepared = arch::prepare(stack_hi, enter::<L>, task.addr());
             let inner = &mut *self.inner.get();
             inner.context = prepared.context;
+            inner.fibre = Fibre::new(self.real_limit()..stack_hi);
             (inner.outermost_sp, inner.resumed_sp) = (prepared.outermost_sp, prepared.outermost_sp);
             // Debuggers know of stacks that stay where they are.
             let bars = inner.stack.as_ref().map(|stack| &stack.bars);
@@ -246,14 +251,14 @@ impl<L: Language> Task<L> {
     ///
     /// # Safety
     ///
-    /// The caller started it, and its thread's context goes into `*back`.
-    pub(crate) unsafe fn resume(&self, back: *mut Context) -> Reason {
+    /// The caller started it, and its thread's context goes into `*back`; `own` is of that thread.
+    pub(crate) unsafe fn resume(&self, own: *mut Fibre, back: *mut Context) -> Reason {
         let inner = self.inner.get();
         // SAFETY: the stack is the caller's (rule 2), and nobody else enters it; `back` outlives the stay.
         unsafe {
             let base = (*inner).resumed_sp;
             arch::set_parent(base, back);
-            arch::switch(back, &raw const (*inner).context);
+            Fibre::resume(own, &raw mut (*inner).fibre, back, &raw const (*inner).context);
             arch::set_parent(base, std::ptr::null());
         }
         self.reason.get()
@@ -267,8 +272,16 @@ impl<L: Language> Task<L> {
     pub(crate) unsafe fn leave(&self, reason: Reason) {
         self.reason.set(reason);
         let worker = self.worker.load(Ordering::Relaxed);
+        let inner = self.inner.get();
         // SAFETY: the worker that resumed it waits in `resume`; its context is there.
-        unsafe { arch::switch(&raw mut (*self.inner.get()).context, (*worker).context()) }
+        unsafe {
+            let (fibre, save, load) =
+                (&raw mut (*inner).fibre, &raw mut (*inner).context, (*worker).context());
+            match reason {
+                Reason::Safepoint | Reason::Yield | Reason::Park => Fibre::leave(fibre, save, load),
+                Reason::ParkBetween | Reason::Done => Fibre::leave_for_good(fibre, save, load),
+            }
+        }
     }
 
     /// Its stack, stopped.
@@ -327,6 +340,8 @@ impl<L: Language> fmt::Debug for Task<L> {
 extern "C" fn enter<L: Language>(task: usize) -> ! {
     // SAFETY: `Task::new` passes its address, and the worker that runs it keeps it alive.
     let task = unsafe { &*(task as *const Task<L>) };
+    // SAFETY: it runs here for the first time.
+    unsafe { Fibre::entered(&raw mut (*task.inner.get()).fibre) };
     // SAFETY: this is the task (rule 7).
     let start = unsafe { (*task.inner.get()).start.take() };
     if let Some(start) = start {
