@@ -137,12 +137,14 @@ fn is_its_turn() -> bool {
     number >= first && number - first < COUNT.load(Ordering::SeqCst)
 }
 
-/// Not malloc's, that is: its arenas are mapped inaccessible and opened bit by bit.
+/// Not malloc's, that is: its arenas are mapped inaccessible and opened bit by bit. Nor the few pages on which a new thread of std's handles
+/// signals: without them std gives up.
 fn is_for_stacks(number: c_long, arguments: &[usize; 6]) -> bool {
-    let [_, _, protection, flags, ..] = *arguments;
+    let [_, bytes, protection, flags, ..] = *arguments;
     let writable = protection & libc::PROT_WRITE as usize != 0;
     let has = |flag: c_int| flags & flag as usize != 0;
     match number {
+        libc::SYS_mmap if bytes < 64 << 10 => false,
         libc::SYS_mmap => has(libc::MAP_STACK) || (writable && has(libc::MAP_NORESERVE)),
         libc::SYS_mprotect => protection == libc::PROT_NONE as usize,
         _ => true,
