@@ -92,6 +92,14 @@ pub enum Fault {
     /// A continuation was called that the task cannot go on with.
     #[error("this continuation belongs to another task; only the task that captured it can go on with it")]
     ForeignContinuation,
+    /// Nobody can go on: each task waits for another.
+    #[error("deadlock: nobody can go on; the program waits for {awaited}")]
+    Deadlock {
+        /// What the program waits for.
+        awaited: String,
+        /// What the other tasks wait for, and their backtraces.
+        others: Vec<String>,
+    },
     /// `(exit code)`: no error, but it leaves the program the same way.
     #[error("exit with code {0}")]
     Exit(i32),
@@ -131,6 +139,8 @@ pub enum Sort {
     File,
     /// A text could not be read as data.
     Read,
+    /// What was waited for did not happen in time.
+    Timeout,
 }
 
 impl Sort {
@@ -152,7 +162,7 @@ impl Fault {
 
     /// Does it end the program without being raised?
     pub fn is_final(&self) -> bool {
-        matches!(self, Fault::Uncaught(_) | Fault::Exit(_))
+        matches!(self, Fault::Uncaught(_) | Fault::Exit(_) | Fault::Deadlock { .. })
     }
 }
 
@@ -201,8 +211,16 @@ impl Failure {
         format!("{}{}", place.unwrap_or_default(), self.fault)
     }
 
-    /// The lines of the backtrace, each after a line break.
+    /// The lines of the backtrace, each after a line break; of a deadlock, those of the other tasks, too.
     pub fn backtrace(&self) -> String {
+        let others = match &self.fault {
+            Fault::Deadlock { others, .. } => others.iter().map(|other| format!("\n{other}")).collect(),
+            _ => String::new(),
+        };
+        format!("{}{others}", self.own_backtrace())
+    }
+
+    fn own_backtrace(&self) -> String {
         let lines = |lines: &[TraceLine]| lines.iter().map(|line| format!("\n{line}")).collect::<String>();
         let omitted = if self.omitted > 0 { format!("\n  ... {} more", self.omitted) } else { String::new() };
         format!("{}{omitted}{}", lines(&self.trace), lines(&self.outermost))

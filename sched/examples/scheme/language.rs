@@ -9,6 +9,9 @@ use unwind_walk::FramePointers;
 
 use super::cli::Stacks;
 use super::codegen::{Image, Roots, UnwindTable};
+use super::concurrency::ending::Ending;
+use super::concurrency::exchange::Exchange;
+use super::concurrency::tasks::Nursery;
 use super::frame_table::FrameTable;
 use super::globals::Globals;
 use super::incremental::Incremental;
@@ -46,6 +49,12 @@ pub struct Scheme {
     pub stacks: Stacks,
     /// Most bytes of stack that a task may use: `stacks::runtime` says how many.
     pub stack_limit: usize,
+    /// Tasks and what they wait for.
+    pub exchange: Exchange,
+    /// Tasks that have not begun.
+    pub nursery: Nursery,
+    /// How it all ends.
+    pub ending: Ending,
     constants: Arc<Roots>,
     /// Name and arguments of the program.
     pub command_line: Vec<String>,
@@ -81,6 +90,9 @@ impl Scheme {
             out_of_memory: image.out_of_memory,
             stacks: image.stacks,
             stack_limit: 0,
+            exchange: Exchange::default(),
+            nursery: Nursery::default(),
+            ending: Ending::default(),
             constants: image.constants,
             command_line: Vec::new(),
             channels: Channels::new(Box::new(std::io::stdin()), output),
@@ -161,6 +173,7 @@ impl Language for Scheme {
         self.symbols.visit(visit);
         visit(self.out_of_memory.0 as usize);
         self.constants.visit(visit);
+        self.nursery.visit(visit);
     }
 
     fn visit_task_roots(&self, task: &TaskState, visit: &mut Visit<'_>) {

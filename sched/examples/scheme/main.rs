@@ -16,7 +16,7 @@ use clap::Parser;
 use sched::{CycleStats, Runtime};
 
 use scheme::cli::{Barriers, Stacks, bytes};
-use scheme::fault::Fault;
+use scheme::fault::{Failure, Fault};
 use scheme::prompt;
 use scheme::report::{Source, Times};
 use scheme::runtime::run::start as start_program;
@@ -129,6 +129,7 @@ fn interact(arguments: &Arguments) -> Result<(), Unsuccessful> {
     if let Err(failure) = start_program(&runtime)?.join().map_err(Unsuccessful::Crash)? {
         eprintln!("{}", source.failure(&failure));
     }
+    eprint!("{}", source.forgotten(&runtime.language().ending.take_failures()));
     runtime.language().channels.flush_all();
     match prompt::interact(&runtime)? {
         0 => Ok(()),
@@ -145,17 +146,26 @@ fn execute_program(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let compiled = begin.elapsed();
     let runtime = start(arguments, scheme)?;
     let task = start_program(&runtime)?;
-    let result = task.join().map_err(Unsuccessful::Crash)?;
+    let exit = runtime.language().ending.wait();
+    // What another task has given to `exit` ends the program where it stands.
+    let result =
+        exit.map_or_else(|| task.join().map_err(Unsuccessful::Crash), |code| Ok(Err(ended_by(code))))?;
     // What the program has written comes before what we say.
     runtime.language().channels.flush_all();
+    eprint!("{}", source.forgotten(&runtime.language().ending.take_failures()));
     if arguments.time {
         let ran = begin.elapsed() - compiled;
         eprintln!("{}", times(compiled, ran, &runtime.cycles()));
     }
-    result.map(drop).map_err(|failure| match failure.fault {
-        Fault::Exit(code) => Unsuccessful::Exit(code),
-        _ => Unsuccessful::Failed(source.failure(&failure)),
+    result.map(drop).or_else(|failure| match failure.fault {
+        Fault::Exit(0) => Ok(()),
+        Fault::Exit(code) => Err(Unsuccessful::Exit(code)),
+        _ => Err(Unsuccessful::Failed(source.failure(&failure))),
     })
+}
+
+fn ended_by(code: i32) -> Box<Failure> {
+    Box::new(Failure::without_place(Fault::Exit(code)))
 }
 
 /// Name and text of the program.

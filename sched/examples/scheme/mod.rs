@@ -24,6 +24,7 @@
 mod alias;
 pub mod cli;
 pub mod codegen;
+pub mod concurrency;
 pub mod continuation;
 pub mod core;
 pub mod expand;

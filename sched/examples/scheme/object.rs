@@ -6,7 +6,7 @@
 //!                       bits 16..24  closure: arguments it needs at least
 //!                       bit  8       bignum: is it negative?
 //!                       bits 16..64  string: characters, symbol and bytevector: bytes, vector: elements,
-//!                                    bignum: digits of 32 bits, table and port: fields
+//!                                    bignum: digits of 32 bits, table, port, channel, task: fields
 //!                       bits 32..64  closure: captured values
 //!   pair     car, cdr                 box      value
 //!   flonum   f64                      vector   element …
@@ -14,6 +14,7 @@
 //!   symbol   UTF-8 …                  bytevector  bytes …
 //!   bignum   u32 …, low digits first  ratnum   numerator, denominator
 //!   table    field …                  port     field …
+//!   channel  field …                  task     field …
 //!   condition  number of its sort, message, irritants              values   value …
 //!   record   its type, field …        frames, continuation: see the `continuation` module
 //! ```
@@ -71,6 +72,10 @@ pub enum Kind {
     Values,
     /// An instance of a record type.
     Record,
+    /// A channel: its fields are those of `concurrency/channel.rs`.
+    Channel,
+    /// A task: its fields are those of `concurrency/tasks.rs`.
+    Task,
 }
 
 /// In a closure's header: takes any number of arguments from its minimum on.
@@ -141,7 +146,7 @@ impl Header {
 
     /// The kind, or `None` if this is no header.
     pub fn kind(self) -> Option<Kind> {
-        const KINDS: [Kind; 17] = [
+        const KINDS: [Kind; 19] = [
             Kind::Pair,
             Kind::Flonum,
             Kind::String,
@@ -159,6 +164,8 @@ impl Header {
             Kind::Condition,
             Kind::Values,
             Kind::Record,
+            Kind::Channel,
+            Kind::Task,
         ];
         KINDS.get((self.0 as u8 as usize).wrapping_sub(1)).copied()
     }
@@ -184,9 +191,15 @@ impl Header {
         match self.kind() {
             Some(Kind::Pair | Kind::Ratnum) => (1, 3),
             Some(Kind::Box) => (1, 2),
-            Some(Kind::Vector | Kind::Table | Kind::Port | Kind::Values | Kind::Record) => {
-                (1, 1 + self.length())
-            }
+            Some(
+                Kind::Vector
+                | Kind::Table
+                | Kind::Port
+                | Kind::Values
+                | Kind::Record
+                | Kind::Channel
+                | Kind::Task,
+            ) => (1, 1 + self.length()),
             Some(Kind::Condition) => (1, 4),
             Some(Kind::Closure) => (2, 2 + self.captures()),
             Some(

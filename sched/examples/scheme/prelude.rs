@@ -19,6 +19,7 @@ pub const PARTS: &[Part] = parts![
     "exceptions.scm",
     "continuations.scm",
     "ports.scm",
+    "concurrency.scm",
     "evaluation.scm",
 ];
 

@@ -108,18 +108,25 @@ pub enum Answer {
 
 /// Runs one input on a task of its own.
 pub fn respond(runtime: &Runtime<Scheme>, file: &str, text: String) -> Answer {
-    let result = start_text(runtime, file, &text).map(|task| task.join());
-    runtime.language().channels.flush_all();
+    let language = runtime.language();
+    language.ending.expect();
+    let task = start_text(runtime, file, &text);
+    let exit = task.as_ref().ok().and_then(|_| language.ending.wait());
+    let result = exit.map_or_else(|| Ok(task.map(|task| task.join())), Err);
+    language.channels.flush_all();
     let source = Source { file, text: &text };
+    eprint!("{}", source.forgotten(&language.ending.take_failures()));
     match result {
-        Ok(Ok(Ok(None))) => Answer::Shown("".into()),
-        Ok(Ok(Ok(Some(value)))) => Answer::Shown(value.into()),
-        Ok(Ok(Err(failure))) => match failure.fault {
+        // Another task has ended it all.
+        Err(code) => Answer::Exit(code),
+        Ok(Ok(Ok(Ok(None)))) => Answer::Shown("".into()),
+        Ok(Ok(Ok(Ok(Some(value))))) => Answer::Shown(value.into()),
+        Ok(Ok(Ok(Err(failure)))) => match failure.fault {
             Fault::Exit(code) => Answer::Exit(code),
             _ => Answer::Shown(source.failure(&failure).into()),
         },
+        Ok(Ok(Err(error))) => Answer::Shown(error.to_string().into()),
         Ok(Err(error)) => Answer::Shown(error.to_string().into()),
-        Err(error) => Answer::Shown(error.to_string().into()),
     }
 }
 

@@ -7,6 +7,7 @@
 //!     in fact (fact.scm:2:34)
 //! ```
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::core::Span;
@@ -44,6 +45,14 @@ impl Source<'_> {
         let place = failure.place.as_ref();
         let quoted = place.and_then(|(file, span)| self.quoted(file, *span)).unwrap_or_default();
         format!("{}{quoted}{}", failure.headline(), failure.backtrace())
+    }
+
+    /// Errors of tasks that nobody has joined, by their numbers.
+    pub fn forgotten(&self, failures: &BTreeMap<usize, Failure>) -> String {
+        let text = |(task, failure): (&usize, &Failure)| {
+            format!("task {task} failed, and nobody has joined it: {}\n", self.failure(failure))
+        };
+        failures.iter().map(text).collect()
     }
 
     /// A program that was not compiled.

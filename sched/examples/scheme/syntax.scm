@@ -100,3 +100,30 @@
 (define-syntax %swap
   (syntax-rules ()
     ((_ a b) (let ((old a)) (set! a b) (set! b old)))))
+
+; (select ((receive CHANNEL [NAME]) BODY ...) ((send CHANNEL VALUE) BODY ...) ((join TASK [NAME]) BODY ...)
+;         ((timeout MILLISECONDS) BODY ...) or (else BODY ...))
+(define-syntax select
+  (syntax-rules ()
+    ((_ clause ...) (%select () () #f #f clause ...))))
+
+(define-syntax %select
+  (syntax-rules (receive send join timeout else)
+    ((_ (clause ...) (handler ...) time late)
+     (%select-from (vector #f #f #f #f clause ...) time (vector handler ...) late))
+    ((_ (clause ...) (handler ...) time late ((receive channel) body ...) more ...)
+     (%select (clause ... (%clause 0 channel #f)) (handler ... (lambda (value) body ...)) time late more ...))
+    ((_ (clause ...) (handler ...) time late ((receive channel name) body ...) more ...)
+     (%select (clause ... (%clause 0 channel #f)) (handler ... (lambda (name) body ...)) time late more ...))
+    ((_ (clause ...) (handler ...) time late ((send channel sent) body ...) more ...)
+     (%select (clause ... (%clause 1 channel sent)) (handler ... (lambda (value) body ...)) time late more ...))
+    ((_ (clause ...) (handler ...) time late ((join task) body ...) more ...)
+     (%select (clause ... (%clause 2 task #f))
+              (handler ... (lambda (ended) (%task-result ended) body ...)) time late more ...))
+    ((_ (clause ...) (handler ...) time late ((join task name) body ...) more ...)
+     (%select (clause ... (%clause 2 task #f))
+              (handler ... (lambda (ended) (let ((name (%task-result ended))) body ...))) time late more ...))
+    ((_ clauses handlers time late ((timeout milliseconds) body ...) more ...)
+     (%select clauses handlers milliseconds (lambda () body ...) more ...))
+    ((_ clauses handlers time late (else body ...) more ...)
+     (%select clauses handlers 0 (lambda () body ...) more ...))))

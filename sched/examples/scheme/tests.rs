@@ -141,7 +141,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 /// Every program of a directory with the text beside it.
-fn programs(name: &str, beside: &str) -> Vec<(String, String, String)> {
+pub fn programs(name: &str, beside: &str) -> Vec<(String, String, String)> {
     let read =
         |path: &Path| std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let entries = std::fs::read_dir(directory(name)).expect("the directory");

@@ -76,12 +76,15 @@ impl FunctionCompiler<'_, '_> {
                 self.tail(body)
             }
             ExprKind::Call(callee, args) => self.tail_call(callee, args, e.span),
-            _ => {
-                let value = self.value(e)?;
-                self.builder.ins().return_(&[value]);
-                Ok(())
-            }
+            _ => self.result(e),
         }
+    }
+
+    /// Emits `e` and returns its value.
+    pub(super) fn result(&mut self, e: &Expr) -> Emitted<()> {
+        let value = self.value(e)?;
+        self.builder.ins().return_(&[value]);
+        Ok(())
     }
 
     fn return_value(&mut self, value: Value) -> Emitted<()> {

@@ -41,14 +41,14 @@ impl<'u> FunctionCompiler<'u, '_> {
     pub fn thunk(unit: &'u mut Compiler, form: &Expr) -> Emitted<FuncId> {
         let id = unit.declare()?;
         let lambda = Lambda { name: "top level".into(), params: Vec::new(), rest: None, body: form.clone() };
-        FunctionCompiler::emit(unit, &lambda, id, form.span, &[])?;
+        FunctionCompiler::emit(unit, &lambda, id, form.span, None)?;
         Ok(id)
     }
 
     /// Compiles `lambda` as function `id`.
     pub fn lambda(unit: &'u mut Compiler, lambda: &Lambda, id: FuncId, span: Span) -> Emitted<()> {
         let captures = unit.scope.captures(lambda);
-        FunctionCompiler::emit(unit, lambda, id, span, &captures)
+        FunctionCompiler::emit(unit, lambda, id, span, Some(&captures))
     }
 
     fn emit(
@@ -56,7 +56,7 @@ impl<'u> FunctionCompiler<'u, '_> {
         lambda: &Lambda,
         id: FuncId,
         span: Span,
-        captures: &[Var],
+        captures: Option<&[Var]>,
     ) -> Emitted<()> {
         let about = unit.about(&lambda.name, span);
         let (mut context, mut builder_context) = unit.contexts();
@@ -64,7 +64,7 @@ impl<'u> FunctionCompiler<'u, '_> {
         let mut function = FunctionCompiler {
             builder: FunctionBuilder::new(&mut context.func, &mut builder_context),
             locals: HashMap::new(),
-            captured: captures.iter().enumerate().map(|(i, var)| (*var, i)).collect(),
+            captured: captures.unwrap_or_default().iter().enumerate().map(|(i, var)| (*var, i)).collect(),
             closure: None,
             imports: HashMap::new(),
             spans: Vec::new(),
@@ -72,7 +72,11 @@ impl<'u> FunctionCompiler<'u, '_> {
         };
         function.at(span);
         function.prologue(lambda)?;
-        function.tail(&lambda.body)?;
+        match captures {
+            Some(_) => function.tail(&lambda.body)?,
+            // A form's last call is no tail call: backtraces shall begin with the form.
+            None => function.result(&lambda.body)?,
+        }
         function.builder.seal_all_blocks();
         let FunctionCompiler { builder, spans, unit, .. } = function;
         builder.finalize(unit.module.target_config());

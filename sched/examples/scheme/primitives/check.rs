@@ -39,6 +39,8 @@ pub fn object(
         Kind::Condition => "an error object",
         Kind::Values => "multiple values",
         Kind::Record => "a record",
+        Kind::Channel => "a channel",
+        Kind::Task => "a task",
     };
     ObjectRef::of(value, kind).ok_or_else(|| wrong(procedure, position, expected, value))
 }

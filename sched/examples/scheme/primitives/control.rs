@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use crate::scheme::concurrency::tasks::note_raised;
 use crate::scheme::continuation::capture::Continuation;
 use crate::scheme::continuation::reinstate::prepare_throw;
 use crate::scheme::continuation::state::Dynamic;
@@ -32,7 +33,10 @@ fn conditions() -> Vec<Primitive> {
         }),
         Primitive::one("file-error?", |_, x| Ok(is_of(x, Sort::File))),
         Primitive::one("read-error?", |_, x| Ok(is_of(x, Sort::Read))),
-        Primitive::one("%uncaught", |_, x| Err(Fault::Uncaught(text(x)))),
+        Primitive::one("%uncaught", |m, x| {
+            note_raised(m, x);
+            Err(Fault::Uncaught(text(x)))
+        }),
     ]
 }
 
@@ -60,11 +64,22 @@ fn environment() -> Vec<Primitive> {
         Primitive::one("%set-handlers!", |m, value| set(m, Dynamic::Handlers, value)),
         Primitive::one("%set-parameters!", |m, value| set(m, Dynamic::Parameters, value)),
         Primitive::none("%stack-is-full?", |m| Ok(Value::boolean(m.state().is_overflowing()))),
-        Primitive::one("%continuation-winders", |_, k| Ok(continuation(k)?.dynamic(Dynamic::Winders))),
+        Primitive::one("%continuation-winders", |m, k| {
+            let continuation = continuation(k)?;
+            // Before any winder of the other task runs here.
+            check_ours(m, continuation)?;
+            Ok(continuation.dynamic(Dynamic::Winders))
+        }),
         Primitive::two("%prepare-throw", |m, k, value| {
             prepare_throw(m, continuation(k)?, value).map(|()| Value::UNSPECIFIED)
         }),
     ]
+}
+
+/// Refuses continuations of other tasks.
+fn check_ours(machine: &Machine<'_>, continuation: Continuation) -> Result<(), Fault> {
+    let is_ours = continuation.task() == machine.current().task().id();
+    if is_ours { Ok(()) } else { Err(Fault::ForeignContinuation) }
 }
 
 fn continuation(value: Value) -> Result<Continuation, Fault> {

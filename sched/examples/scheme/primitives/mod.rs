@@ -7,9 +7,11 @@
 //! No primitive calls back into compiled code: no Rust frame ever lies between Scheme frames. They run in the red
 //! zone below the stack limit, so none recurses over data.
 
+pub mod boxes;
 pub mod bytevectors;
 pub mod characters;
 pub mod check;
+pub mod concurrency;
 pub mod control;
 pub mod equality;
 pub mod evaluate;
@@ -166,6 +168,8 @@ pub fn all() -> Vec<Primitive> {
         system::table(),
         records::table(),
         evaluate::table(),
+        boxes::table(),
+        concurrency::table(),
     ]
     .concat()
 }

@@ -1,5 +1,7 @@
 //! Values as text, without recursion: the stack is nearly used up when a helper runs.
 
+use crate::scheme::concurrency::channel::Channel;
+use crate::scheme::concurrency::tasks::TaskObject;
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
@@ -136,8 +138,15 @@ impl Printer {
                 let name = type_name(object.field(1));
                 self.out.push_str(&format!("#<{}>", name.as_deref().unwrap_or("record")));
             }
+            Some(Kind::Channel) => self.numbered_object("channel", Channel::new(object).number()),
+            Some(Kind::Task) => self.numbered_object("task", TaskObject::new(object).number()),
             Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum) | None => self.out.push_str("#<unknown>"),
         }
+    }
+
+    /// Something that programs have made several of.
+    fn numbered_object(&mut self, kind: &str, number: usize) {
+        self.out.push_str(&format!("#<{kind} {number}>"));
     }
 
     /// `(quote x)` is `'x`, and so on.

@@ -30,15 +30,16 @@ struct Trace {
     count: usize,
 }
 
-/// Procedures of the prelude through which things are raised: no news at the inner end of a backtrace.
-const RAISING: [&str; 6] =
-    ["raise", "raise-continuable", "error", "%raise-fault", "%outer-handlers", "%handler-returned"];
+/// Procedures of the prelude through which things are raised: no news at the inner end of a backtrace, no more than those that only the prelude
+/// calls.
+const RAISING: [&str; 3] = ["raise", "raise-continuable", "error"];
 
 impl Trace {
     /// Adds the frame that goes on at `pc`, if it is of interest.
     fn consider(&mut self, frames: &FrameTable, pc: usize, lookup_pc: usize) {
         let is_news = |f: &&FunctionRecord| {
-            f.file.is_some() && !(self.count == 0 && f.is_prelude && RAISING.contains(&&*f.name))
+            let is_inside = f.is_prelude && (f.name.starts_with('%') || RAISING.contains(&&*f.name));
+            f.file.is_some() && !(self.count == 0 && is_inside)
         };
         if let Some(function) = frames.function_at(lookup_pc).filter(is_news) {
             self.add(Place(pc), function.is_prelude);

@@ -45,8 +45,12 @@ pub extern "C" fn condition(task: *const Task) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     let fault = machine.state().take_pending();
-    let made = fault.map_or(Ok(machine.scheme().out_of_memory), |fault| describe(&machine, &fault));
-    made.unwrap_or(machine.scheme().out_of_memory)
+    fault.map_or(machine.scheme().out_of_memory, |fault| of_fault(&machine, &fault))
+}
+
+/// A fault as a condition. If there is no memory for that, it is about that.
+pub fn of_fault(machine: &Machine<'_>, fault: &Fault) -> Value {
+    describe(machine, fault).unwrap_or(machine.scheme().out_of_memory)
 }
 
 fn describe(machine: &Machine<'_>, fault: &Fault) -> Outcome {

@@ -50,6 +50,18 @@ pub fn start<J: Job>(runtime: &Runtime<Scheme>, job: J) -> Result<JoinHandle<Sch
     }
 }
 
+/// Starts a job beside the caller's.
+///
+/// # Errors
+///
+/// As [`start`].
+pub fn spawn<J: Job>(current: &Current<'_>, job: J) -> Result<JoinHandle<Scheme, J::Output>, SpawnError> {
+    match current.language().stacks {
+        Stacks::Reserve => current.spawn(|current| run(current, job)),
+        Stacks::Copy => current.spawn_program(OnBothStacks(job)),
+    }
+}
+
 /// Does a job on the caller's own stack.
 pub fn run<J: Job>(current: &Current<'_>, mut job: J) -> J::Output {
     // SAFETY: this is the task that we run on.

@@ -9,6 +9,7 @@
 use sched::{JoinHandle, Runtime, SpawnError};
 
 use super::entry::{self, Entry, Job};
+use crate::scheme::concurrency::ending::OfProgram;
 use crate::scheme::fault::{Failure, Fault};
 use crate::scheme::language::Scheme;
 use crate::scheme::machine::{Current, Machine};
@@ -28,7 +29,7 @@ pub type Shown = Result<Option<String>, Box<Failure>>;
 ///
 /// [`SpawnError`] if there is no stack for it.
 pub fn start(runtime: &Runtime<Scheme>) -> Result<JoinHandle<Scheme, Ended>, SpawnError> {
-    entry::start(runtime, Whole)
+    entry::start(runtime, OfProgram(Whole))
 }
 
 /// Runs the program of `current`'s language on the caller's own stack.
@@ -37,7 +38,7 @@ pub fn start(runtime: &Runtime<Scheme>) -> Result<JoinHandle<Scheme, Ended>, Spa
 ///
 /// See [`Ended`].
 pub fn run(current: &Current<'_>) -> Ended {
-    entry::run(current, Whole)
+    entry::run(current, OfProgram(Whole))
 }
 
 /// Starts a task that compiles a text, and runs it with the globals of `runtime`'s language. A text that is no program
@@ -51,7 +52,7 @@ pub fn start_text(
     file: &str,
     text: &str,
 ) -> Result<JoinHandle<Scheme, Shown>, SpawnError> {
-    entry::start(runtime, Text { file: file.into(), text: text.into() })
+    entry::start(runtime, OfProgram(Text { file: file.into(), text: text.into() }))
 }
 
 /// The program.

@@ -7,6 +7,8 @@
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sched::Alarm;
+
 use crate::scheme::continuation::state::ContinuationState;
 use crate::scheme::fault::{Failure, Fault};
 use crate::scheme::object::MAX_PARAMETERS;
@@ -40,6 +42,12 @@ pub struct TaskState {
     failure: Mutex<Option<Failure>>,
     /// Has the stack overflowed, and was nothing dropped since?
     overflowing: AtomicBool,
+    /// The task as an object; `#f` if it is the program's.
+    own: AtomicU64,
+    /// The waiter that it waits with, or `#f`.
+    waiting: AtomicU64,
+    /// What will end the wait.
+    alarm: Mutex<Option<Alarm>>,
 }
 
 impl TaskState {
@@ -67,6 +75,9 @@ impl TaskState {
             pending: Mutex::new(None),
             failure: Mutex::new(None),
             overflowing: AtomicBool::new(false),
+            own: AtomicU64::new(Value::FALSE.0),
+            waiting: AtomicU64::new(Value::FALSE.0),
+            alarm: Mutex::new(None),
         };
         state.reserve_arguments(MAX_PARAMETERS);
         state
@@ -119,6 +130,33 @@ impl TaskState {
         let live = self.live.load(Ordering::Acquire);
         (0..live).for_each(|i| visit(self.argument(i).0 as usize));
         self.continuation.visit(visit);
+        visit(self.own().0 as usize);
+        visit(self.waiting().0 as usize);
+    }
+
+    /// The task as an object; `#f` if it is the program's.
+    pub fn own(&self) -> Value {
+        Value(self.own.load(Ordering::Relaxed))
+    }
+
+    /// Sets it. While marking, the caller shades it.
+    pub fn set_own(&self, task: Value) {
+        self.own.store(task.0, Ordering::Relaxed);
+    }
+
+    /// The waiter that the task waits with.
+    pub fn waiting(&self) -> Value {
+        Value(self.waiting.load(Ordering::Relaxed))
+    }
+
+    /// Sets it. While marking, the caller shades it.
+    pub fn set_waiting(&self, waiter: Value) {
+        self.waiting.store(waiter.0, Ordering::Relaxed);
+    }
+
+    /// Notes which alarm will end the wait; returns the one that was set.
+    pub fn set_alarm(&self, alarm: Option<Alarm>) -> Option<Alarm> {
+        std::mem::replace(&mut self.alarm.lock().unwrap_or_else(PoisonError::into_inner), alarm)
     }
 
     /// Notes what is to be raised.

@@ -1,0 +1,36 @@
+; stress
+; Continuations, winders and generators belong to a task. That of another one is refused, before any winder has run.
+(define saved #f)
+(define log '())
+(define (note x) (set! log (cons x log)))
+(define t
+  (spawn (lambda ()
+           (dynamic-wind
+             (lambda () (note 'in))
+             (lambda () (call/cc (lambda (k) (set! saved k))) (note 'body))
+             (lambda () (note 'out))))))
+(join t)
+(write (guard (e (#t (error-object-message e))) (saved 1))) (newline)
+(write (reverse log)) (newline)
+; Re-entry works where it was captured.
+(define (looping n)
+  (spawn (lambda ()
+           (let ((k #f) (count 0))
+             (call/cc (lambda (c) (set! k c)))
+             (set! count (+ count 1))
+             (yield)
+             (if (< count n) (k #f) count)))))
+(write (map join (map looping '(1 5 20)))) (newline)
+; An escape from a deep recursion, in several tasks at a time.
+(define (search n)
+  (spawn (lambda ()
+           (call/cc (lambda (return)
+             (let down ((i 0)) (if (= i n) (return (list 'found i)) (begin (yield) (cons i (down (+ i 1)))))))))))
+(write (map join (map search '(3 30 10)))) (newline)
+(define (generator)
+  (define return #f)
+  (define (yield-value v) (call/cc (lambda (k) (set! resume (lambda () (k #f))) (return v))))
+  (define resume (lambda () (let loop ((i 0)) (yield-value i) (loop (+ i 1)))))
+  (lambda () (call/cc (lambda (r) (set! return r) (resume)))))
+(define (first n) (spawn (lambda () (let ((g (generator))) (let loop ((i 0) (s '())) (if (= i n) s (let ((v (g))) (yield) (loop (+ i 1) (cons v s)))))))))
+(write (map join (map first '(2 4)))) (newline)

@@ -1,0 +1,20 @@
+; Work goes out to several tasks and comes back in one channel.
+(define work (make-channel 8))
+(define results (make-channel))
+(define workers
+  (map (lambda (i)
+         (spawn (lambda ()
+                  (let loop ((done 0))
+                    (let ((n (channel-receive work)))
+                      (if (eof-object? n)
+                          done
+                          (begin (channel-send results (cons n (vector->list (make-vector n n))))
+                                 (loop (+ done 1)))))))))
+       '(1 2 3 4 5)))
+(spawn (lambda ()
+         (do ((i 0 (+ i 1))) ((= i 300)) (channel-send work (modulo i 17)))
+         (channel-close work)))
+(define (collect n sum)
+  (if (= n 0) sum (collect (- n 1) (+ sum (apply + (cdr (channel-receive results)))))))
+(write (collect 300 0)) (newline)
+(write (apply + (map join workers))) (newline)

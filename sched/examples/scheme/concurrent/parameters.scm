@@ -1,0 +1,20 @@
+; stress
+; A task begins with the parameters of whoever spawns it; from then on it has its own.
+(define p (make-parameter 'outer))
+(define go (make-channel))
+(define (spawned) (spawn (lambda () (channel-receive go) (list (p) (parameterize ((p 'own)) (yield) (p)) (p)))))
+(define a (spawned))
+(define b (parameterize ((p 'inner)) (spawned)))
+(parameterize ((p 'later))
+  (channel-send go 1)
+  (channel-send go 2)
+  (write (list (join a) (join b) (p))))
+(newline)
+; Each task writes to a port of its own.
+(define (writer n)
+  (spawn (lambda ()
+           (let ((port (open-output-string)))
+             (parameterize ((current-output-port port))
+               (do ((i 0 (+ i 1))) ((= i 4)) (display (* n i)) (display " ") (yield)))
+             (get-output-string port)))))
+(for-each (lambda (t) (display (join t)) (newline)) (map writer '(1 10 100)))

@@ -1,0 +1,15 @@
+; Two senders that are always ready: neither is left out.
+(define (flood value)
+  (let ((ch (make-channel 4)))
+    (spawn (lambda () (let loop () (channel-send ch value) (loop))))
+    ch))
+(define a (flood 'a))
+(define b (flood 'b))
+(define (count n as bs)
+  (if (= n 0)
+      (list (> as 300) (> bs 300) (+ as bs))
+      (begin
+        (yield)
+        (select ((receive a x) (count (- n 1) (+ as 1) bs))
+                ((receive b x) (count (- n 1) as (+ bs 1)))))))
+(write (count 2000 0 0)) (newline)
