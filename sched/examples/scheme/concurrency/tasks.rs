@@ -1,7 +1,7 @@
 //! Tasks that programs start: an object each, with what they end with.
 //!
 //! ```text
-//!   task   number   state   thunk, then result or what was raised   first and last joiner   parameters
+//!   task   number   state   thunk, then result or what was raised   first and last joiner   parameters   code
 //! ```
 //!
 //! The object is a root of its own task from start to end, and of the language until the task has begun.
@@ -28,7 +28,9 @@ const STATE: usize = 2;
 const CONTENT: usize = 3;
 const JOINERS: usize = 4;
 const PARAMETERS: usize = 6;
-const FIELDS: usize = 6;
+/// Address of the code of the procedure.
+const CODE: usize = 7;
+const FIELDS: usize = 7;
 
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,11 @@ impl TaskObject {
     /// Tasks are counted from 1.
     pub fn number(self) -> usize {
         self.0.field(NUMBER).as_index().unwrap_or(0)
+    }
+
+    /// The code that it began with.
+    pub fn code(self) -> usize {
+        self.0.field(CODE).as_index().unwrap_or(0)
     }
 
     /// Who waits for its end.
@@ -106,12 +113,13 @@ impl Nursery {
 /// [`Fault::Unfit`] if there is no stack for it, [`Fault::OutOfMemory`].
 pub fn spawn(machine: &Machine<'_>, thunk: Value) -> Outcome {
     let scheme = machine.scheme();
-    object("spawn", 1, thunk, Kind::Closure)?;
+    let code = object("spawn", 1, thunk, Kind::Closure)?.field(1).0 as usize;
     let number = scheme.nursery.next_number();
     let mut fields = [Value::FALSE; FIELDS];
     fields[NUMBER - 1] = Value::index(number);
     fields[STATE - 1] = Value::index(Stage::Running as usize);
     fields[CONTENT - 1] = thunk;
+    fields[CODE - 1] = Value::index(code);
     fields[PARAMETERS - 1] = machine.state().continuation.dynamic(Dynamic::Parameters);
     let task = machine.object(Header::with_length(Kind::Task, FIELDS), &fields)?;
     scheme.nursery.tasks.lock().insert(number, task);

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use unwind_walk::{FramePointers, LiveStack, Registers, Walk};
 
+use crate::scheme::concurrency::tasks::TaskObject;
 use crate::scheme::continuation::copied::Copied;
 use crate::scheme::core::Span;
 use crate::scheme::fault::{Failure, Fault, TraceLine};
@@ -71,16 +72,24 @@ pub fn describe(machine: &Machine<'_>, fault: Fault) -> Failure {
     let frames = &machine.scheme().frames;
     let trace = walk(machine, frames);
     let line = |place: &Place| line_at(frames, *place);
-    let innermost = trace.user.or(trace.inner.first().copied());
-    let place = innermost.and_then(|place| line(&place)).map(|line| (line.file, line.span));
     let (omitted, outermost) = trace.rest();
-    Failure {
-        fault,
-        place,
-        trace: trace.inner.iter().filter_map(line).collect(),
-        omitted,
-        outermost: outermost.iter().filter_map(line).collect(),
+    let mut inner: Vec<TraceLine> = trace.inner.iter().filter_map(line).collect();
+    if trace.user.is_none() {
+        // Everything was tail calls.
+        inner.extend(beginning(machine));
     }
+    let innermost = trace.user.and_then(|place| line(&place)).or_else(|| inner.last().cloned());
+    let place = innermost.map(|line| (line.file, line.span));
+    let outermost = outermost.iter().filter_map(line).collect();
+    Failure { fault, place, trace: inner, omitted, outermost }
+}
+
+/// What a spawned task has begun with.
+fn beginning(machine: &Machine<'_>) -> Option<TraceLine> {
+    let task = TaskObject::of(machine.state().own())?;
+    let function = machine.scheme().frames.function_at(task.code())?;
+    let file = function.file.as_deref()?.to_owned();
+    Some(TraceLine { procedure: function.name.to_string(), file, span: function.span })
 }
 
 fn walk(machine: &Machine<'_>, frames: &FrameTable) -> Trace {
