@@ -1,16 +1,14 @@
 //! Programs with several tasks: those in `concurrent/`, with one worker and more, with barriers off, at doubling distances and at every frame,
 //! each collection verified; those whose first line says `; stress` with a collection at each allocation, too.
 
-use sched::{PooledStacks, Runtime};
-use stack_alloc::GuardPages;
-
-use crate::scheme::fault::{Failure, Fault};
-use crate::scheme::runtime::run::run;
-use crate::scheme::stacks::{WithRedZone, roomy_stack_bytes};
-use crate::scheme::tests::{Kept, MODES, programs};
-use crate::scheme::{Options, Scheme, build};
-
 use barrier_arch::Spacing;
+
+use crate::scheme::cli::Stacks;
+use crate::scheme::fault::{Failure, Fault};
+use crate::scheme::runtime::run::start;
+use crate::scheme::stacks::runtime;
+use crate::scheme::tests::{Kept, MODES, programs};
+use crate::scheme::{Options, build};
 
 /// Of each task's stack, in bytes.
 const STACK_LIMIT: usize = 16 << 20;
@@ -19,13 +17,16 @@ const STACK_LIMIT: usize = 16 << 20;
 #[derive(Clone, Copy, Debug)]
 struct Way {
     spacing: Spacing,
+    stacks: Stacks,
     workers: usize,
     stress: bool,
 }
 
 /// Every way, the stressful ones apart.
 fn ways(stress: bool) -> impl Iterator<Item = Way> {
-    MODES.into_iter().flat_map(move |spacing| [1, 3].map(|workers| Way { spacing, workers, stress }))
+    let kinds = [(Stacks::Reserve, 1), (Stacks::Copy, 1), (Stacks::Reserve, 3), (Stacks::Copy, 3)];
+    let way = move |spacing| kinds.map(|(stacks, workers)| Way { spacing, stacks, workers, stress });
+    MODES.into_iter().flat_map(way)
 }
 
 /// What came of a program.
@@ -36,25 +37,19 @@ struct Ended {
     forgotten: Vec<(usize, String)>,
 }
 
-fn runtime_of(way: Way, scheme: Scheme) -> Runtime<Scheme> {
-    let stacks = WithRedZone::new(PooledStacks::new(way.spacing, GuardPages::Off), STACK_LIMIT);
-    let bytes = roomy_stack_bytes(STACK_LIMIT, way.spacing).expect("a stack size");
-    let phases = scheme.phases();
-    let builder = Runtime::builder(scheme).phases(phases).stacks(stacks).stack_bytes(bytes);
-    builder.workers(way.workers).spacing(way.spacing).verify(true).oracle(true).start().expect("threads")
-}
-
 fn run_in(way: Way, file: &str, source: &str) -> Ended {
     let kept = Kept::default();
     let options = Options {
         heap_limit: 256 << 20,
         gc_stress: way.stress,
+        stacks: way.stacks,
         output: Box::new(kept.clone()),
         ..Options::default()
     };
     let scheme = build(file, source, options).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let runtime = runtime_of(way, scheme);
-    let task = runtime.spawn(run).expect("a stack");
+    let builder = runtime(scheme, way.spacing, STACK_LIMIT).expect("a stack size");
+    let runtime = builder.workers(way.workers).verify(true).oracle(true).start().expect("threads");
+    let task = start(&runtime).expect("a stack");
     let ending = &runtime.language().ending;
     let exit = ending.wait();
     let result = if exit.is_some() { Ok(String::new()) } else { task.join().expect("no panic") };
