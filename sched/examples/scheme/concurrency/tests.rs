@@ -73,15 +73,15 @@ fn programs_with_tasks_write_what_they_should() {
 }
 
 /// Everything that can wait, waits: for a receiver, a sender, a task, one of several, itself.
-const DEADLOCK: &str = "(define a (make-channel))
+const DEADLOCK: &str = "(define a (make-channel)) (define self (make-channel))
 (define b (make-channel))
 (define (receiver) (+ 1 (channel-receive a)))
 (define t1 (spawn receiver))
 (define t2 (spawn (lambda () (list (channel-send b 1)))))
 (define t3 (spawn (lambda () (list (join t1)))))
 (define t4 (spawn (lambda () (list (select ((receive a x) x) ((join t2) 2))))))
-(define t5 (spawn (lambda () (list (join t5)))))
-(sleep 3)
+(define t5 (spawn (lambda () (list (join (channel-receive self))))))
+(channel-send self t5) (sleep 3)
 (display \"before\")
 (list (join t3))
 (display \"after\")";
@@ -101,7 +101,7 @@ fn a_deadlock_tells_of_each_task_where_it_waits() {
                 "  in top level (d.scm:11:7)",
                 "task 1 waits for (channel-receive #<channel 1>)",
                 "  in receiver (d.scm:3:25)",
-                "task 2 waits for (channel-send #<channel 2> ...)",
+                "task 2 waits for (channel-send #<channel 3> ...)",
                 "  in lambda (d.scm:5:36)",
                 "task 3 waits for (join #<task 1>)",
                 "  in lambda (d.scm:6:36)",
