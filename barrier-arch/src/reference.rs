@@ -3,11 +3,27 @@
 //! The assembly is tested against [`hit`]; simulated stacks run on it and on [`call`]. A hit does exactly what the machine code
 //! does: find the record, put the return address back where the machine does, set the position. A call lays down what
 //! this machine's ABI asks of a prologue, so that stacks made by hand can be walked by its rules.
+//!
+//! The same by the rules of any other architecture: [`Machine`].
 
-use crate::arch::{self, HEALS, SLOT_BYTES};
-use crate::description::{self, FrameRecord};
+mod machine;
+
+use crate::arch::{self, SLOT_BYTES};
+use crate::description;
 use crate::stkbar::{below_top, halves, state_word};
 use crate::stub::{Key, Stub};
+
+pub use machine::{Frame, Machine};
+
+/// This machine.
+const HOST: Machine = match description::host() {
+    Some(host) => Machine::of(host),
+    None => panic!("this crate does not compile where there is no description"),
+};
+const _: () = assert!(
+    HOST.healed_word(0x1000).is_some() == arch::HEALS,
+    "the description says what the trampoline does"
+);
 
 /// Words by address: a stack in plain memory, or the live one.
 pub trait Memory {
@@ -33,11 +49,15 @@ pub struct Lost {
 ///
 /// [`Lost`] if the array has no record for the popped slot.
 pub fn hit(stub: Stub, sp: usize, memory: &mut impl Memory) -> Result<usize, Lost> {
+    hit_by(&HOST, stub, sp, memory)
+}
+
+fn hit_by(machine: &Machine, stub: Stub, sp: usize, memory: &mut impl Memory) -> Result<usize, Lost> {
     let top = stub.class().top_of(sp);
     let (position, len) = state(memory, top - below_top::STATE);
     let record = |index: usize| top - below_top::RECORD_0 - below_top::STRIDE * index;
     let popped = |index: usize| {
-        index < len as usize / below_top::STRIDE && arch::is_popped(memory.load(record(index)), sp)
+        index < len as usize / below_top::STRIDE && machine.is_popped(memory.load(record(index)), sp)
     };
     let index = match stub.key() {
         Key::Index(i) => usize::from(i),
@@ -48,12 +68,11 @@ pub fn hit(stub: Stub, sp: usize, memory: &mut impl Memory) -> Result<usize, Los
         }
     };
     let (slot, pc) = (memory.load(record(index)), memory.load(record(index) + SLOT_BYTES));
-    if !arch::returned_through(slot, sp) {
+    if !machine.returned_through(slot, sp) {
         return Err(Lost { sp });
     }
-    if HEALS {
-        // The slot, if the return popped nothing beyond it.
-        memory.store(sp.wrapping_sub(arch::sp_after(0)), pc);
+    if let Some(word) = machine.healed_word(sp) {
+        memory.store(word, pc);
     }
     set_state(memory, top - below_top::STATE, ((index + 1) * below_top::STRIDE) as u32, len);
     Ok(arch::strip(pc))
@@ -74,40 +93,12 @@ fn set_state(memory: &mut impl Memory, at: usize, position: u32, len: u32) {
     }
 }
 
-/// A frame made by hand. Addresses, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Its stack pointer.
-    pub sp: usize,
-    /// Its frame pointer.
-    pub fp: usize,
-    /// Where its return address is kept; 0 for an outermost frame.
-    pub slot: usize,
-    /// Lowest address of its locals.
-    pub locals: usize,
-}
-
-/// What links frames on this machine.
-const RECORD: FrameRecord = match description::host() {
-    Some(host) => host.frame_record,
-    None => panic!("this crate does not compile where there is no description"),
-};
-const LINKED: bool = matches!(description::host(), Some(host) if host.link_register.is_some());
-
 /// Bytes from a frame's stack pointer up to its locals: room for what its callees, or the end of the chain, keep there.
-pub const LOCALS_AT: usize = match RECORD {
-    FrameRecord::AtFramePointer(bytes) if LINKED => bytes,
-    FrameRecord::AtFramePointer(_) | FrameRecord::BelowFramePointer(_) => 0,
-    FrameRecord::AtStackPointer { return_address } => (return_address + SLOT_BYTES).next_multiple_of(16),
-};
+pub const LOCALS_AT: usize = HOST.locals_at();
 
 /// Bytes that [`call`] takes for a frame of `locals` words.
 pub const fn frame_bytes(locals: usize) -> usize {
-    let link = match RECORD {
-        FrameRecord::AtFramePointer(bytes) | FrameRecord::BelowFramePointer(bytes) => bytes,
-        FrameRecord::AtStackPointer { .. } => 0,
-    };
-    link + LOCALS_AT + locals * SLOT_BYTES
+    HOST.frame_bytes(locals)
 }
 
 /// The highest stack pointer that a frame can have which keeps its return address in `slot`, while it is live.
@@ -115,31 +106,12 @@ pub const fn live_sp(slot: usize) -> usize {
     arch::sp_after(slot).wrapping_sub(SLOT_BYTES)
 }
 
-/// Makes the outermost frame of a stack that starts below `stack_hi`, with `locals` words of locals, all zero: the one at which
-/// a walk ends.
+/// [`Machine::outermost`] on this machine.
 pub fn outermost(stack_hi: usize, locals: usize, memory: &mut impl Memory) -> Frame {
-    let sp = stack_hi - LOCALS_AT - locals * SLOT_BYTES;
-    (sp..stack_hi).step_by(SLOT_BYTES).for_each(|address| memory.store(address, 0));
-    let fp = if LOCALS_AT == 0 { 0 } else { sp };
-    Frame { sp, fp, slot: 0, locals: sp + LOCALS_AT }
+    HOST.outermost(stack_hi, locals, memory)
 }
 
-/// `caller` calls a function with `locals` words of locals, to go on at `return_pc`. Returns the function's frame.
-///
-/// The locals are not written to. A return from the frame leaves the stack pointer at `caller.sp`.
+/// [`Machine::call`] on this machine.
 pub fn call(caller: &Frame, locals: usize, return_pc: usize, memory: &mut impl Memory) -> Frame {
-    let sp = caller.sp - frame_bytes(locals);
-    let below = |slots: usize| caller.sp - slots * SLOT_BYTES;
-    let (slot, fp) = match RECORD {
-        FrameRecord::AtFramePointer(_) => (below(1), below(2)),
-        FrameRecord::BelowFramePointer(_) => (below(1), caller.sp),
-        FrameRecord::AtStackPointer { return_address } => (caller.sp + return_address, sp),
-    };
-    let (link, to) = match RECORD {
-        FrameRecord::AtStackPointer { .. } => (sp, caller.sp),
-        _ => (below(2), caller.fp),
-    };
-    memory.store(slot, return_pc);
-    memory.store(link, to);
-    Frame { sp, fp, slot, locals: sp + LOCALS_AT }
+    HOST.call(caller, locals, return_pc, memory)
 }

@@ -7,7 +7,8 @@ use barrier_arch::{Spacing, Stub, is_barrier};
 use gc_mark::{Conservatively, Receipt, ScanError, Scanner, checker};
 use proptest::prelude::*;
 use simulated::MODES;
-use simulated::program::{Op, Program, descents, histories};
+use simulated::generate::{descents, histories};
+use simulated::program::{Op, Program};
 use simulated::shapes::Shapes;
 use unwind_walk::FramePointers;
 

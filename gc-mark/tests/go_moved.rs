@@ -3,40 +3,13 @@
 
 mod simulated;
 
-use barrier_arch::{SizeClass, Spacing, StkbarSlice, patch};
+use barrier_arch::Spacing;
 use gc_mark::{Heap, Object};
 use proptest::prelude::*;
 use simulated::MODES;
-use simulated::program::{Op, Program, descents, histories};
+use simulated::generate::{descents, histories};
+use simulated::program::{Op, Program};
 use simulated::shapes::Shapes;
-use simulated::stack::SimStack;
-
-/// Does the stack fit into one of 2^`log2` bytes?
-fn fits(program: &Program, log2: u32) -> bool {
-    let class = SizeClass::of(1 << log2).unwrap();
-    let room = class.bytes() - StkbarSlice::stolen_bytes(class, program.spacing);
-    let used = program.stack.bars.stack_hi() - program.stack.sp();
-    used + 1024 <= room && program.stack.bars.len() <= program.spacing.capacity(class)
-}
-
-/// Copies the stack as an owner does who knows where the pointers into it are.
-fn relocate(program: &mut Program, log2: u32) {
-    let (old, shapes) = (&program.stack, &program.shapes);
-    let mut new = SimStack::new(log2, program.spacing, shapes, old.frames[0].shape);
-    // Frame records anew, at the same distances; then everything else, return slots with their stubs included.
-    old.frames[1..].iter().for_each(|frame| new.call(shapes, frame.shape));
-    let up = new.bars.stack_hi().wrapping_sub(old.bars.stack_hi());
-    for (depth, frame) in old.frames.iter().enumerate() {
-        let locals = (0..shapes.get(frame.shape).locals).map(|i| old.slot(depth, i));
-        let words = locals.chain((depth > 0).then_some(frame.slot));
-        words.for_each(|slot| new.store(slot.wrapping_add(up), old.load(slot)));
-    }
-    // SAFETY: nothing runs on either, and the copy is complete.
-    assert!(unsafe { patch::carry_over(&old.bars, &new.bars, old.sp()) });
-    // SAFETY: as above; nobody scans it.
-    unsafe { program.receipt.carry_over(&old.bars, &new.bars) };
-    program.stack = new;
-}
 
 #[test]
 fn the_re_scan_of_a_stack_that_moved_is_bounded() {
@@ -50,7 +23,7 @@ fn the_re_scan_of_a_stack_that_moved_is_bounded() {
         program.start();
         let first = program.first_scan().report();
         program.step(Op::Return { times: 10 });
-        relocate(&mut program, log2);
+        program.relocate(log2);
         program.step(Op::Return { times: 10 });
         let slot = program.stack.slot(130, 2);
         program.stack.store(slot, young); // a store to a local of the running frame
@@ -83,8 +56,8 @@ proptest! {
                 program.run(early);
                 program.first_scan();
                 program.run(before);
-                if fits(&program, *log2) {
-                    relocate(&mut program, *log2);
+                if program.fits(*log2) {
+                    program.relocate(*log2);
                 }
                 program.run(after);
                 program.terminate();

@@ -7,7 +7,8 @@ use barrier_arch::arch::SLOT_BYTES;
 use gc_mark::{Heap, Object};
 use proptest::prelude::*;
 use simulated::MODES;
-use simulated::program::{Op, Program, descents, histories};
+use simulated::generate::{descents, histories};
+use simulated::program::{Op, Program};
 use simulated::shapes::Shapes;
 
 /// One cycle: `early` runs before the stack is scanned, `late` between scan and mark termination.

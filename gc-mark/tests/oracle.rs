@@ -7,7 +7,8 @@ use gc_mark::oracle::{Fault, Finding};
 use gc_mark::{Compared, Heap, Object, Oracle, Scan, Snapshot};
 use proptest::prelude::*;
 use simulated::MODES;
-use simulated::program::{Op, Program, descents, histories};
+use simulated::generate::{descents, histories};
+use simulated::program::{Op, Program};
 use simulated::shapes::{Shape, Shapes};
 use unwind_walk::FramePointers;
 

@@ -31,6 +31,11 @@ impl ToyHeap {
         ToyHeap { cells, next: AtomicUsize::new(0), marking: AtomicBool::new(false) }
     }
 
+    /// Is there another object to be had?
+    pub fn has_room(&self) -> bool {
+        self.next.load(Relaxed) < self.cells.len()
+    }
+
     /// A new object with null fields. Addresses are not used twice.
     pub fn allocate(&self) -> usize {
         let index = self.next.fetch_add(1, Relaxed);

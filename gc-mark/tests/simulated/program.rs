@@ -10,94 +10,16 @@ use gc_mark::write_barrier::{StackWrite, Written, note_stack_write, shade};
 use gc_mark::{
     Cycle, Grey, Heap, MarkWorker, Phases, Receipt, Scan, ScanReport, Scanner, Started, Verified, Verify,
 };
-use proptest::prelude::*;
-use unwind_walk::FramePointers;
+use unwind_walk::{FramePointers, Unwind};
 
 use super::heap::{FIELDS, ToyHeap};
+pub use super::op::Op;
 use super::shapes::Shapes;
 use super::stack::SimStack;
 
-/// One step of a history. Numbers are taken modulo what there is to choose from; `local`s are those of the running frame.
-#[derive(Clone, Copy, Debug)]
-pub enum Op {
-    /// Calls with the register as argument.
-    Call { shape: usize },
-    /// Returns up to so many times.
-    Return { times: usize },
-    /// Drops so many frames at once.
-    Recover { frames: usize },
-    /// local := new object
-    New { local: usize },
-    /// register := local
-    Take { local: usize },
-    /// local := register
-    Put { local: usize },
-    /// local := null
-    Clear { local: usize },
-    /// register := register.field
-    Load { field: usize },
-    /// local.field := register, with the write barrier
-    Store { local: usize, field: usize },
-    /// local.field := null
-    Cut { local: usize, field: usize },
-    /// local.field := new object, whose field 0 is the old one: a list grows.
-    Grow { local: usize, field: usize },
-    /// to := local.field; local.field := null. Now the stack alone has it.
-    Move { to: usize, local: usize, field: usize },
-    /// register := local.field; local.field := null. Now the register alone has it.
-    Pull { local: usize, field: usize },
-    /// A local of some frame := register, through a pointer; register := null.
-    StoreUp { depth: usize, local: usize },
-    /// The runtime moves the register into a local of some frame.
-    Runtime { depth: usize, local: usize, bulk: bool },
-    /// The collector marks so many objects.
-    Mark { quantum: usize },
-}
-
-/// Histories of up to `length` steps over all operations. Few locals and fields are used, so that they meet.
-pub fn histories(length: usize) -> impl Strategy<Value = Vec<Op>> {
-    let any_shape = 0..64_usize;
-    let any_depth = 0..64_usize;
-    let local = || 0..4_usize;
-    let field = || 0..2_usize;
-    let op = prop_oneof![
-        6 => any_shape.prop_map(|shape| Op::Call { shape }),
-        3 => (1..4_usize).prop_map(|times| Op::Return { times }),
-        1 => (1..6_usize).prop_map(|frames| Op::Recover { frames }),
-        2 => local().prop_map(|local| Op::New { local }),
-        3 => local().prop_map(|local| Op::Take { local }),
-        2 => local().prop_map(|local| Op::Put { local }),
-        1 => local().prop_map(|local| Op::Clear { local }),
-        2 => field().prop_map(|field| Op::Load { field }),
-        2 => (local(), field()).prop_map(|(local, field)| Op::Store { local, field }),
-        1 => (local(), field()).prop_map(|(local, field)| Op::Cut { local, field }),
-        5 => (local(), field()).prop_map(|(local, field)| Op::Grow { local, field }),
-        5 => (local(), local(), field()).prop_map(|(to, local, field)| Op::Move { to, local, field }),
-        5 => (local(), field()).prop_map(|(local, field)| Op::Pull { local, field }),
-        4 => (any_depth.clone(), local()).prop_map(|(depth, local)| Op::StoreUp { depth, local }),
-        2 => (any_depth, local(), any::<bool>()).prop_map(|(depth, local, bulk)| Op::Runtime { depth, local, bulk }),
-        1 => (0..5_usize).prop_map(|quantum| Op::Mark { quantum }),
-    ];
-    prop::collection::vec(op, 0..length)
-}
-
-/// Histories that build a deep stack: up to `frames` frames, each with a small tree of its own.
-pub fn descents(frames: usize) -> impl Strategy<Value = Vec<Op>> {
-    let frame = |shape| {
-        [
-            Op::Call { shape },
-            Op::New { local: 1 },
-            Op::Grow { local: 1, field: 0 },
-            Op::Grow { local: 1, field: 0 },
-            Op::Grow { local: 1, field: 1 },
-            Op::Take { local: 1 },
-        ]
-    };
-    prop::collection::vec(0..64_usize, 0..frames)
-        .prop_map(move |shapes| shapes.into_iter().flat_map(frame).collect())
-}
-
-pub struct Program {
+/// Runs on this machine's frames, or by `U` on those of another.
+pub struct Program<U = FramePointers> {
+    pub unwind: U,
     pub shapes: Shapes,
     pub heap: ToyHeap,
     pub stack: SimStack,
@@ -121,9 +43,17 @@ impl Program {
 
     /// On a stack of 2^`log2` bytes, in its outermost function: the first of `shapes`.
     pub fn with_stack(log2: u32, spacing: Spacing, shapes: Shapes) -> Program {
+        Program::on(FramePointers, log2, spacing, shapes)
+    }
+}
+
+impl<U: Unwind + Copy> Program<U> {
+    /// On a stack whose frames `unwind` understands.
+    pub fn on(unwind: U, log2: u32, spacing: Spacing, shapes: Shapes) -> Program<U> {
         let stack = SimStack::new(log2, spacing, &shapes, 0);
         let grey = Grey::new();
         Program {
+            unwind,
             heap: ToyHeap::new(4096),
             stack,
             receipt: Receipt::new(),
@@ -149,10 +79,7 @@ impl Program {
             }
             return;
         }
-        if let Some(cycle) = self.phases.cycle() {
-            let _ = self.receipt.note_run(cycle);
-        }
-        self.stack.saved = 0;
+        self.note_run();
         self.mutate(op);
         self.ran_to = self.ran_to.max(self.stack.running().cfa);
     }
@@ -162,7 +89,7 @@ impl Program {
             Op::Call { shape } => self.call(shape),
             Op::Return { times } => (0..times).for_each(|_| self.ret()),
             Op::Recover { frames } => self.stack.recover(frames.min(self.stack.frames.len() - 1)),
-            Op::New { local } => self.set_local(local, self.heap.allocate()),
+            Op::New { local } if self.heap.has_room() => self.set_local(local, self.heap.allocate()),
             Op::Take { local } => self.register = self.stack.load(self.local(local)),
             Op::Put { local } => self.set_local(local, self.register),
             Op::Clear { local } => self.set_local(local, 0),
@@ -177,8 +104,31 @@ impl Program {
             Op::Pull { local, field } => self.register = self.take_out(local, field),
             Op::StoreUp { depth, local } => self.store_up(depth, local),
             Op::Runtime { depth, local, bulk } => self.runtime_write(depth, local, bulk),
-            Op::Load { .. } | Op::Mark { .. } => {}
+            Op::Load { .. } | Op::New { .. } | Op::Mark { .. } => {}
         }
+    }
+
+    /// The running frame makes way for one of another function, which returns where it would have returned: through its barrier, if there is one.
+    pub fn tail_call(&mut self, shape: usize) {
+        if self.stack.frames.len() > 1 && self.stack.has_room(self.shapes.largest()) {
+            self.note_run();
+            self.stack.tail_call(&self.shapes, shape % self.shapes.len());
+            self.set_local(0, self.register);
+        }
+    }
+
+    /// Nothing is known of the stack, and nothing in the register: another task has begun on it.
+    pub fn begin_anew(&mut self, shape: usize) {
+        self.stack.restart(&self.shapes, shape % self.shapes.len());
+        (self.receipt, self.register) = (Receipt::new(), 0);
+    }
+
+    /// The task is about to run.
+    pub fn note_run(&mut self) {
+        if let Some(cycle) = self.phases.cycle() {
+            let _ = self.receipt.note_run(cycle);
+        }
+        self.stack.saved = 0;
     }
 
     fn call(&mut self, shape: usize) {
@@ -201,7 +151,7 @@ impl Program {
         self.local_of(self.stack.frames.len() - 1, local)
     }
 
-    fn local_of(&self, depth: usize, local: usize) -> usize {
+    pub fn local_of(&self, depth: usize, local: usize) -> usize {
         let shape = self.stack.frames[depth].shape;
         self.stack.slot(depth, local % self.shapes.get(shape).locals)
     }
@@ -226,7 +176,7 @@ impl Program {
 
     fn grow(&mut self, local: usize, field: usize) {
         let object = self.stack.load(self.local(local));
-        if object != 0 {
+        if object != 0 && self.heap.has_room() {
             let (new, old) = (self.heap.allocate(), self.heap.load(object, field));
             // The new object is black, so the store that initialises it needs the barrier, too.
             self.shade(old);
@@ -263,7 +213,7 @@ impl Program {
     }
 
     /// Stops the program: what it has in its register is saved.
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.stack.save_registers(&[self.register]);
     }
 
@@ -278,7 +228,7 @@ impl Program {
         self.ran_to = self.stack.sp();
         let stack = self.stack.stopped(&self.shapes);
         // SAFETY: the simulated frames are laid out as frame pointers say, and no return slot is used for anything else.
-        let mut scanner = unsafe { Scanner::new(&self.heap, &self.phases, &self.shapes, FramePointers) };
+        let mut scanner = unsafe { Scanner::new(&self.heap, &self.phases, &self.shapes, self.unwind) };
         let worker = &mut self.worker;
         scanner.first_scan(&stack, &self.receipt, self.spacing, |object| worker.push(object)).unwrap()
     }
@@ -290,7 +240,7 @@ impl Program {
         self.stop();
         let stack = self.stack.stopped(&self.shapes);
         // SAFETY: as above.
-        let mut scanner = unsafe { Scanner::new(&self.heap, &self.phases, &self.shapes, FramePointers) };
+        let mut scanner = unsafe { Scanner::new(&self.heap, &self.phases, &self.shapes, self.unwind) };
         let worker = &mut self.worker;
         let scan = scanner.re_scan(&stack, &self.receipt, |object| worker.push(object)).unwrap();
         worker.drain_until_empty(&self.heap);
@@ -298,7 +248,7 @@ impl Program {
     }
 
     pub fn verify(&self) -> Verified {
-        let mut verify = Verify::new(&self.heap, &self.shapes, FramePointers);
+        let mut verify = Verify::new(&self.heap, &self.shapes, self.unwind);
         verify.stack(0, &self.stack.stopped(&self.shapes)).unwrap();
         verify.finish()
     }

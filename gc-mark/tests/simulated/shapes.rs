@@ -3,7 +3,8 @@
 use core::fmt;
 
 use barrier_arch::arch::SLOT_BYTES;
-use barrier_arch::reference::{LOCALS_AT, frame_bytes};
+use barrier_arch::description::{self, Architecture};
+use barrier_arch::reference::Machine;
 use gc_mark::{FrameMap, FrameRoots};
 
 /// One function. It has one call site, so one return address.
@@ -25,19 +26,37 @@ pub struct Shapes {
     shapes: Vec<Shape>,
     /// Slot `i` is `i` words above the first local: the slots of a frame are a prefix.
     offsets: Vec<u32>,
+    pub machine: Machine,
+    /// May the program drop frames and tell nobody?
+    pub drops_frames: bool,
 }
 
 impl Shapes {
+    /// On this machine.
     pub fn new(shapes: &[Shape]) -> Shapes {
+        Shapes::on(description::host().expect("a host with barriers is described"), shapes)
+    }
+
+    /// On another one.
+    pub fn on(arch: &Architecture, shapes: &[Shape]) -> Shapes {
+        let machine = Machine::of(arch);
         let most = shapes.iter().map(|shape| shape.locals).max().unwrap_or(0);
+        let offset = |i| (machine.locals_at() + SLOT_BYTES * i) as u32;
         Shapes {
             shapes: shapes.to_vec(),
-            offsets: (0..most).map(|i| (LOCALS_AT + SLOT_BYTES * i) as u32).collect(),
+            offsets: (0..most).map(offset).collect(),
+            machine,
+            drops_frames: false,
         }
     }
 
     /// Functions of all kinds, small and large.
     pub fn mixed() -> Shapes {
+        Shapes::new(&Shapes::all_kinds())
+    }
+
+    /// A function of each kind in four sizes.
+    pub fn all_kinds() -> Vec<Shape> {
         let mut shapes = Vec::new();
         for locals in [1, 3, 12, 90] {
             for (precise, vouched, permits) in [
@@ -50,7 +69,7 @@ impl Shapes {
                 shapes.push(Shape { locals, precise, vouched, permits });
             }
         }
-        Shapes::new(&shapes)
+        shapes
     }
 
     /// Only functions that are vouched for, with frames of these sizes.
@@ -74,7 +93,7 @@ impl Shapes {
 
     /// Bytes of the largest frame.
     pub fn largest(&self) -> usize {
-        self.shapes.iter().map(|shape| frame_bytes(shape.locals)).max().unwrap_or(0)
+        self.shapes.iter().map(|shape| self.machine.frame_bytes(shape.locals)).max().unwrap_or(0)
     }
 
     /// From the function's one return address to another place in it.
@@ -102,5 +121,9 @@ impl FrameMap for Shapes {
 
     fn permits_barrier(&self, pc: usize, _return_pc: usize) -> bool {
         self.at(pc).permits
+    }
+
+    fn may_drop_frames(&self) -> bool {
+        self.drops_frames
     }
 }

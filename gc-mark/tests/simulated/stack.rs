@@ -1,8 +1,8 @@
-//! A stack of fake frames, linked as this machine's ABI links them.
+//! A stack of fake frames, linked as this machine's ABI links them, or another's.
 //!
 //! ```text
 //!   cfa      ┌────────────────┐   sp of the caller
-//!            │ return address │   slot             (on x86; see `reference::call`)
+//!            │ return address │   slot             (on x86; see `reference::Machine`)
 //!            │ caller's fp    │
 //!            │ locals         │
 //!   sp       └────────────────┘
@@ -11,8 +11,8 @@
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-use barrier_arch::arch::SLOT_BYTES;
-use barrier_arch::reference::{self, Memory};
+use barrier_arch::arch::{self, SLOT_BYTES};
+use barrier_arch::reference::{self, Machine, Memory};
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, Stub, patch};
 use gc_mark::Stopped;
 use unwind_walk::Registers;
@@ -35,6 +35,7 @@ pub struct Live {
 pub struct SimStack {
     base: NonNull<u8>,
     layout: Layout,
+    machine: Machine,
     pub bars: StkbarSlice,
     /// Outermost first.
     pub frames: Vec<Live>,
@@ -65,11 +66,24 @@ impl SimStack {
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
         // SAFETY: aligned to its size, ours, freed when the stack is dropped.
         let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
-        let stack_hi = bars.stack_hi();
-        let end = reference::outermost(stack_hi, shapes.get(outermost).locals, &mut Words);
-        let reference::Frame { sp, fp, slot, locals } = end;
-        let frames = vec![Live { shape: outermost, sp, cfa: stack_hi, slot, fp, locals }];
-        SimStack { base, layout, bars, frames, saved: 0 }
+        let mut stack = SimStack { base, layout, machine: shapes.machine, bars, frames: vec![], saved: 0 };
+        stack.enter(shapes, outermost);
+        stack
+    }
+
+    /// The first function on a stack without frames.
+    fn enter(&mut self, shapes: &Shapes, outermost: usize) {
+        let (cfa, locals) = (self.bars.stack_hi(), shapes.get(outermost).locals);
+        let reference::Frame { sp, fp, slot, locals } = self.machine.outermost(cfa, locals, &mut Words);
+        self.frames = vec![Live { shape: outermost, sp, cfa, slot, fp, locals }];
+    }
+
+    /// The task ends where it is, and another one begins on its stack, whose memory is as the first one left it.
+    pub fn restart(&mut self, shapes: &Shapes, outermost: usize) {
+        // SAFETY: no frame is returned from any more.
+        unsafe { patch::purge(&self.bars) };
+        self.saved = 0;
+        self.enter(shapes, outermost);
     }
 
     pub fn running(&self) -> Live {
@@ -90,26 +104,60 @@ impl SimStack {
         let caller = reference::Frame { sp: cfa, fp, slot, locals };
         let words = shapes.get(shape).locals;
         let reference::Frame { sp, fp, slot, locals } =
-            reference::call(&caller, words, shapes.pc(caller_shape), &mut Words);
+            self.machine.call(&caller, words, shapes.pc(caller_shape), &mut Words);
         (0..words).for_each(|i| Words.store(locals + SLOT_BYTES * i, 0));
         self.frames.push(Live { shape, sp, cfa, slot, fp, locals });
+    }
+
+    /// Calls in place of the running frame, which is gone: the return address, be it a stub, stays in its slot.
+    pub fn tail_call(&mut self, shapes: &Shapes, shape: usize) {
+        let Live { slot, .. } = self.frames.pop().unwrap();
+        let word = Words.load(slot);
+        self.call(shapes, shape);
+        assert_eq!(self.running().slot, slot, "frames of one caller keep it at one place");
+        Words.store(slot, word);
     }
 
     /// Returns from the running frame, through a barrier if one is there. Returns whether it was.
     pub fn ret(&mut self, shapes: &Shapes) -> bool {
         let frame = self.frames.pop().unwrap();
         let word = Words.load(frame.slot);
+        // `ret n`: some functions pop an argument or two.
+        let popped = if self.machine.pops_more() { frame.shape % 3 * SLOT_BYTES } else { 0 };
+        let hit = |stub| self.machine.hit(stub, frame.cfa + popped, &mut Words).unwrap();
         let barrier = Stub::at(word);
-        let pc = barrier.map_or(word, |stub| reference::hit(stub, frame.cfa, &mut Words).unwrap());
-        assert_eq!(pc, shapes.pc(self.running().shape), "returned to the wrong place");
+        let pc = barrier.map_or(word, hit);
+        assert_eq!(pc, shapes.pc(self.running().shape), "returned to the wrong place: {}", self.bars);
         barrier.is_some()
+    }
+
+    /// An exception drops `frames` frames, one by one; it hits the barriers that it crosses.
+    pub fn unwind(&mut self, frames: usize) {
+        for _ in 0..frames {
+            let frame = self.frames.pop().unwrap();
+            if let Some(stub) = Stub::at(Words.load(frame.slot)) {
+                self.machine.hit(stub, frame.cfa, &mut Words).unwrap();
+            }
+        }
     }
 
     /// Drops `frames` frames without returning from them, as a recovered panic does.
     pub fn recover(&mut self, frames: usize) {
-        self.frames.truncate(self.frames.len() - frames);
+        self.drop_silently(frames);
         // SAFETY: the frames below are never returned from.
-        unsafe { patch::skip(&self.bars, self.sp()) };
+        unsafe { patch::skip(&self.bars, self.patch_sp()) };
+    }
+
+    /// The same by code that knows nothing of barriers: C's `longjmp`.
+    pub fn drop_silently(&mut self, frames: usize) {
+        self.frames.truncate(self.frames.len() - frames);
+    }
+
+    /// The stack pointer for operations on barriers: they go by this machine's rules, by which less (or nothing) above the stack pointer belongs to
+    /// frames that are gone.
+    pub fn patch_sp(&self) -> usize {
+        let here = SLOT_BYTES.wrapping_sub(arch::sp_after(0));
+        self.sp().wrapping_add(self.machine.linkage_bytes()).wrapping_sub(here)
     }
 
     /// Address of local `index` of frame `depth` (0 is the outermost).

@@ -1,0 +1,49 @@
+//! The whole life of a stack by the rules of every architecture that is described: where its return slots lie, how its frames are linked, what its
+//! trampoline can know and heals. On any machine, in memory; the lists, installs, walks and scans are the real ones.
+//!
+//! The same body runs under `cargo fuzz` (`fuzz/`, target `histories`).
+
+mod simulated;
+
+use barrier_arch::description::{self, Architecture};
+use barrier_arch::reference::Machine;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use simulated::MODES;
+use simulated::decode;
+use simulated::generate::{descents, lives};
+use simulated::life::{Event, Life};
+
+/// Whose rules can be kept here: operations on barriers go by this machine's, and must not take what is alive by another's for popped.
+fn machines() -> impl Iterator<Item = &'static Architecture> {
+    let host = Machine::of(description::host().unwrap()).linkage_bytes();
+    description::ALL.iter().copied().filter(move |arch| Machine::of(arch).linkage_bytes() >= host)
+}
+
+/// By all rules in all modes; returns how many cycles were completed.
+fn everywhere(events: &[Event]) -> usize {
+    let lives = machines().flat_map(|arch| MODES.map(|spacing| Life::new(arch, spacing)));
+    lives.map(|life| life.through(events).cycles).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 100,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/every_architecture.regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_life_agrees_with_the_model(descent in descents(60), events in lives(300)) {
+        let descent = descent.into_iter().map(Event::Mutate);
+        everywhere(&descent.chain(events).collect::<Vec<_>>());
+    }
+}
+
+/// What is generated does what it is for.
+#[test]
+fn lives_come_to_collections() {
+    let bytes: Vec<u8> = (0..8000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    assert!(everywhere(&decode::events(&bytes)) > 20 * machines().count());
+    assert!(machines().any(|arch| arch.link_register.is_some()) && machines().count() >= 2);
+}
