@@ -134,3 +134,17 @@ mutant verifier-trusts-the-marks gc-mark/src/verify.rs gc-mark go_parked_writes 
         }
         let mut bad_slot = None;
 END
+
+# Other machines' rules, on this one.
+
+mutant slot-in-the-callers-frame-not-popped barrier-arch/src/reference/machine.rs gc-mark every_architecture lives_come <<'END'
+        slot < sp.saturating_add(self.linkage)
+====
+        slot < sp
+END
+
+mutant back-chain-read-a-word-too-high unwind-walk/src/frame_pointers.rs gc-mark every_architecture lives_come <<'END'
+    Ok(Step::Caller { cfa: caller, return_slot: caller + return_address, fp: caller })
+====
+    Ok(Step::Caller { cfa: caller, return_slot: caller + return_address + WORD, fp: caller })
+END
