@@ -8,7 +8,7 @@
 # killed. The mutants are in ci/mutants/, one file per crate:
 #
 #   mutant NAME FILE PACKAGE TARGET FILTER <<'END'      TARGET: lib, or the name of an integration test; loom/ or shuttle/ before it
-#                                                       if it is a model (ci/models.sh)
+#                                                       if it is a model (ci/models.sh), example/ if it is an example
 #   the text
 #   ====
 #   its replacement
@@ -56,8 +56,9 @@ build() {
     local name=${2#*/} watched=()
     local target=(--test "$name")
     [[ $name == lib ]] && target=(--lib)
+    [[ $2 == example/* ]] && target=(--example "$name")
     # Joined with those of .cargo/config.toml.
-    [[ $2 == */* ]] && watched=(--config "build.rustflags=[\"--cfg\",\"${2%%/*}\"]")
+    [[ $2 == loom/* || $2 == shuttle/* ]] && watched=(--config "build.rustflags=[\"--cfg\",\"${2%%/*}\"]")
     (cd "$tree" && cargo "${watched[@]}" test -p "$1" "${target[@]}" --no-run 2>&1) | tee "$work/build.log" |
         sed -n 's/^ *Executable .*(\(.*\))$/\1/p'
 }

@@ -71,3 +71,15 @@ mutant move-comes-true-before-the-copy-is-whole sched/src/managed/moving.rs inte
     task.crossing.managed_sp.store(old_sp.wrapping_add(new_hi).wrapping_sub(old_hi), Ordering::Release);
     let mut pointers = |shift: Shift<'_>| shift_frame_pointers(old_sp, new_hi.wrapping_sub(old_hi), shift);
 END
+
+mutant one-barrier-of-a-moved-stack-left-behind barrier-arch/src/patch.rs sched example/scheme moves_in_mid_cycle <<'END'
+        if index >= position && !arch::is_popped(old_slot, sp) {
+====
+        if index > position && !arch::is_popped(old_slot, sp) {
+END
+
+mutant oracle-forgets-a-stack-that-moves sched/src/managed/moving.rs sched example/scheme moves_in_mid_cycle <<'END'
+        task.snapshot.lock().carry_over(&old.bars, &new.bars);
+====
+        let _ = &task.snapshot;
+END

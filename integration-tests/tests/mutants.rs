@@ -44,8 +44,11 @@ fn stale(mutant: &Mutant<'_>) -> Option<String> {
         return Some(format!("{name}: there is no {file}"));
     };
     // A model is the same tests, built for a model checker.
-    let target = target.strip_prefix("loom/").or(target.strip_prefix("shuttle/")).unwrap_or(target);
-    let tests = root().join(package).join(if target == "lib" { "src" } else { "tests" });
+    let model = target.strip_prefix("loom/").or(target.strip_prefix("shuttle/")).unwrap_or(target);
+    let example = target.strip_prefix("example/");
+    let target = example.unwrap_or(model);
+    let directory = if example.is_some() { "examples" } else { "tests" };
+    let tests = root().join(package).join(if target == "lib" { "src" } else { directory });
     let place = |test: &str| tests.join(test);
     let exists = match target {
         "lib" => tests.is_dir(),

@@ -1,11 +1,19 @@
 //! Texts that are added to a program that runs: the prompt's answers, and the collector among code that comes late.
 
+use super::cli::Stacks;
 use super::prompt::{Answer, respond};
 use super::session::build;
 use super::tests::{MODES, Trial, runtime_for};
 
-/// The answers to some inputs at one prompt.
+/// The answers to some inputs at one prompt, whether stacks move or not.
 fn answers(trial: Trial, inputs: &[&str]) -> Vec<Answer> {
+    let moving = answers_on(trial.on(Stacks::Copy), inputs);
+    let reserved = answers_on(trial, inputs);
+    assert_eq!(moving, reserved, "on a stack that moves, and on one that does not");
+    reserved
+}
+
+fn answers_on(trial: Trial, inputs: &[&str]) -> Vec<Answer> {
     let Trial { spacing, stack_limit, options, .. } = trial;
     let runtime = runtime_for(spacing, stack_limit, build("none", "", options).expect("no program"));
     let name = |number| format!("input {number}");

@@ -47,6 +47,8 @@ pub mod language;
 mod lexer;
 mod literal;
 pub mod machine;
+#[cfg(test)]
+mod moving_tests;
 pub mod numbers;
 pub mod object;
 pub mod ports;

@@ -9,11 +9,12 @@ use sched::Current;
 use unwind_walk::cfi::UnwindTables;
 use unwind_walk::{LiveStack, Registers, Walk};
 
+use super::cli::Stacks;
 use super::machine::{Machine, Task};
 use super::object::Arity;
 use super::primitives::{Outcome, Primitive};
-use super::runtime::run::run;
-use super::tests::{MODES, Trial, runtime_for, wait_for_barriers};
+use super::runtime::run::{run, start};
+use super::tests::{MODES, Trial, moving_runtime_for, runtime_for, wait_for_barriers};
 use super::value::Value;
 use super::{Scheme, build};
 
@@ -26,8 +27,8 @@ const DOWN: &str = "
 
 const DEPTH: usize = 100;
 
-fn program(spacing: barrier_arch::Spacing, bottom: Primitive) -> Scheme {
-    let mut options = Trial::new(spacing).options;
+fn program(spacing: barrier_arch::Spacing, stacks: Stacks, bottom: Primitive) -> Scheme {
+    let mut options = Trial::new(spacing).on(stacks).options;
     options.primitives.push(Primitive::none("wait-for-barriers", |_: &Machine<'_>| Ok(Value::TRUE)));
     options.primitives.push(bottom);
     build("down.scm", DOWN, options).expect("it compiles")
@@ -46,7 +47,7 @@ fn a_panic_crosses_scheme_frames() {
     for spacing in MODES {
         let bottom =
             Primitive { name: "bottom", arity: Arity::Exactly(0), code: panics as *const () as usize };
-        let runtime = runtime_for(spacing, 64 << 20, program(spacing, bottom));
+        let runtime = runtime_for(spacing, 64 << 20, program(spacing, Stacks::Reserve, bottom));
         let caught = |current: &Current<'_, Scheme>| {
             let drops = Arc::new(());
             let held = Arc::clone(&drops);
@@ -91,16 +92,12 @@ fn by_our_tables(machine: &Machine<'_>) -> usize {
     // SAFETY: no library is unloaded.
     let mut tables = unsafe { UnwindTables::of_this_process() };
     tables.add_code(machine.scheme().unwind_table()).expect("an .eh_frame section");
-    let (pc, sp, fp): (usize, usize, usize);
-    // SAFETY: reads registers.
-    unsafe {
-        std::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) pc, out(reg) sp, out(reg) fp);
-    }
+    let from = machine.current().waits_at().unwrap_or_else(here);
     machine.current().bars(|bars| {
-        // SAFETY: our own stack.
-        let live = unsafe { LiveStack::new(sp, bars.top()) };
+        // SAFETY: the task's own stack, from where its compiled code waits, or from here.
+        let live = unsafe { LiveStack::new(from.sp, bars.top()) };
         let (walk, mut compiled) = (Walk::new(&tables, &live).barriers(bars), 0);
-        let walked = walk.strict(bars.stack_hi() - 16, Registers { pc, sp, fp }, |frame| {
+        let walked = walk.strict(bars.stack_hi() - 16, from, |frame| {
             let function = machine.scheme().frames.function_at(frame.lookup_pc());
             compiled += usize::from(function.is_some_and(|f| &*f.name == "down"));
             ControlFlow::Continue(())
@@ -110,15 +107,28 @@ fn by_our_tables(machine: &Machine<'_>) -> usize {
     })
 }
 
+/// The registers of the caller's frame, roughly.
+#[inline(always)]
+fn here() -> Registers {
+    let (pc, sp, fp): (usize, usize, usize);
+    // SAFETY: reads registers.
+    unsafe {
+        std::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) pc, out(reg) sp, out(reg) fp);
+    }
+    Registers { pc, sp, fp }
+}
+
+/// Where stacks move, this one has moved at each call, and the unwinder begins on another one.
 #[test]
 fn the_unwinder_sees_every_scheme_frame() {
-    for spacing in MODES {
-        let scheme = program(spacing, Primitive::none("bottom", looks));
-        let runtime = runtime_for(spacing, 64 << 20, scheme);
-        let result = runtime.spawn(|current| run(current).map_err(|failure| failure.to_string()));
-        assert!(result.expect("a stack").join().expect("no panic").is_err(), "(+ 1 #f)");
+    for (spacing, stacks) in MODES.iter().flat_map(|s| [(*s, Stacks::Reserve), (*s, Stacks::Copy)]) {
+        let scheme = program(spacing, stacks, Primitive::none("bottom", looks));
+        let runtime = moving_runtime_for(spacing, 64 << 20, true, scheme);
+        let result = start(&runtime).expect("a stack").join().expect("no panic");
+        assert!(result.is_err(), "(+ 1 #f)");
         let (compiled, ours) = *SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-        assert_eq!((compiled, ours > 0), (DEPTH + 1, spacing != barrier_arch::Spacing::Off), "{spacing:?}");
+        let barriers = spacing != barrier_arch::Spacing::Off;
+        assert_eq!((compiled, ours > 0), (DEPTH + 1, barriers), "{spacing:?} {stacks:?}");
     }
 }
 
