@@ -1,5 +1,27 @@
-//! The stacks of programs, in both modes; and the red zone that reserved ones have: what the runtime's helpers use below the limit that
-//! prologues check. Where stacks move, helpers run elsewhere, and below the limit there is just room for a frame.
+//! The stacks of programs, in both modes: [reserved](Stacks::Reserve), with a red zone for the runtime's helpers below the limit that prologues check, or
+//! [copied](Stacks::Copy) to larger and smaller ones, where helpers run elsewhere and below the limit there is just room for a frame.
+//!
+//! # What a stack that moves is known by
+//!
+//! **Rule:** the only addresses of a stack that live across anything that may move it are the frame pointers saved in it, and the task's stack pointer. `sched`
+//! relocates those ([`sched::StackMode`]; barriers go along, I11). Everything else that refers to a stack is a distance from its top, or is not
+//! alive then:
+//!
+//! | what | refers to the stack by |
+//! |---|---|
+//! | saved frame pointers | address; a chain from the native call down to the base, relocated word by word |
+//! | where compiled code waits for a native function | the task's stack pointer: the store of the new one is the move |
+//! | native frames: helpers, primitives, Rust below and above | not at all: they lie on a native stack, and read the stack pointer anew after every safepoint |
+//! | slots of compiled frames, callee-saved registers | not at all: without optimisation no address of a slot lives across a call ([`codegen`](super::codegen)) |
+//! | the base, where the frames of Scheme end | distance ([`Machine::base`](super::machine::Machine::base)) |
+//! | captured frames, and what lies beyond the base | addresses of the time of the capture, with the top of that time: [`copied`](super::continuation::copied) |
+//! | where `scheme_resume` goes on | address, from a native function to the instructions behind its call: no safepoint lies in between |
+//! | handlers, winders, parameters | not at all: lists on the heap |
+//! | arguments beyond the fourth, rest arguments | not at all: a buffer of the task |
+//! | what the oracle and the collector remember of the last scan | addresses, which a move [carries over](gc_mark::Receipt::carry_over) |
+//!
+//! `--always-move`, and the tests that are named after moves, move the stack at each prologue check and each first scan; the memory of the old one is poisoned
+//! or used by others then.
 
 use std::error::Error;
 

@@ -32,6 +32,11 @@ impl Crossing {
         self.managed_sp.load(Ordering::Relaxed)
     }
 
+    /// The word that [`managed_sp`](Crossing::managed_sp) reads, for debuggers.
+    pub(crate) fn managed_sp_word(&self) -> *const usize {
+        self.managed_sp.as_ptr()
+    }
+
     pub(super) fn set(&self, words: [usize; 2]) {
         self.words.iter().zip(words).for_each(|(to, word)| to.store(word, Ordering::Relaxed));
     }

@@ -181,6 +181,7 @@ unsafe fn move_to<L: Language>(task: &Task<L>, mover: &dyn MoveStacks, new: Task
     }
     inner.outermost_sp = inner.outermost_sp.wrapping_add(new_hi.wrapping_sub(old_hi));
     task.set_real_limit(limit(task, &new, inner.most_bytes));
+    task.list_moved(&new.bars);
     let old = inner.stack.replace(new);
     task.crossing.managed_sp.store(new_sp, Ordering::Release);
     task.shared.moves.all.fetch_add(1, Ordering::Relaxed);

@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use barrier_arch::StkbarSlice;
 use barrier_arch::arch::{self, Context};
 use barrier_arch::sanitizer::Fibre;
 use gc_mark::stack::BadStack;
@@ -156,7 +157,14 @@ impl<L: Language> Task<L> {
             listed: OnceLock::new(),
         });
         // SAFETY: nobody else has the task yet, and its stack is unused.
-        unsafe { if is_program { task.prepare_managed() } else { task.prepare_closure(stack_hi) } };
+        unsafe {
+            if is_program {
+                task.prepare_managed()
+            } else {
+                task.prepare_closure(stack_hi)
+            }
+            task.list(is_program);
+        }
         task.relax();
         task
     }
@@ -175,11 +183,27 @@ impl<L: Language> Task<L> {
             inner.context = prepared.context;
             inner.fibre = Fibre::new(self.real_limit()..stack_hi);
             (inner.outermost_sp, inner.resumed_sp) = (prepared.outermost_sp, prepared.outermost_sp);
-            // Debuggers know of stacks that stay where they are.
-            let bars = inner.stack.as_ref().map(|stack| &stack.bars);
-            let list = |bars| Listed::new(self.id, &raw const self.state, &raw const inner.context, bars);
-            bars.map(|bars| self.listed.get_or_init(|| list(bars)));
         }
+    }
+
+    /// Tells debuggers of it.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the stack.
+    unsafe fn list(&self, is_program: bool) {
+        // SAFETY: rule 2.
+        let inner = unsafe { &*self.inner.get() };
+        let left = (&raw const inner.context).cast();
+        let sp = if is_program { self.crossing.managed_sp_word() } else { left };
+        if let Some(stack) = &inner.stack {
+            self.listed.get_or_init(|| Listed::new(self.id, &raw const self.state, sp, &stack.bars));
+        }
+    }
+
+    /// Tells debuggers that its stack has moved.
+    pub(crate) fn list_moved(&self, bars: &StkbarSlice) {
+        self.listed.get().into_iter().for_each(|listed| listed.moved(bars));
     }
 
     pub(crate) fn inner(&self) -> *mut Inner<L> {
