@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Debian's packages that tests need: a C++ compiler, gdb, other unwinders.
+# Debian's packages that tests need: a C++ compiler, debuggers, perf, valgrind, other unwinders.
 #
 # Installs what is missing, if it may; says what is missing if it may not. Elsewhere than on Debian install the like by hand.
 set -euo pipefail
 
-wanted=(g++ gdb libunwind-14 libunwind-dev)
+wanted=(g++ gdb lldb-14 libunwind-14 libunwind-dev linux-perf python3 valgrind)
 missing=()
 for package in "${wanted[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

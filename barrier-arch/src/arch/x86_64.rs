@@ -96,13 +96,26 @@ macro_rules! each_class {
 /// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top
 /// of the stack, because that is what `rsp | (2^k - 1)` gives: record i's `saved_lr_ptr` is at `t-1 - 47 -
 /// 16·i`, its `saved_lr_val` at `t-1 - 39 - 16·i`, the position at `t-1 - 23`, the length at `t-1 - 19`.
-#[unsafe(naked)]
-unsafe extern "C" fn stack_barrier() {
-    naked_asm!(
+///
+/// Each piece with unwind rules of its own has a symbol of its own, and there is no debug information on the whole: lldb takes the rules at the first
+/// address of what it thinks is one function for all of it.
+mod stubs {
+    use core::arch::global_asm;
+
+    use super::{END, PAD, SEARCHING_TAILS, TAILS, personality};
+
+    global_asm!(
+        ".pushsection .text.stack_barrier, \"ax\", @progbits",
+        ".balign 512, 0x90",
+        ".globl stack_barrier_v0_1",
+        ".hidden stack_barrier_v0_1",
+        "stack_barrier_v0_1:",
         ".balign 512, 0x90",
         ".skip 511, 0x90",
         // ---- indexed stubs ------------------------------------------------------------------------------
         each_class!(),
+        ".type stack_barrier_\\k, @function",
+        "stack_barrier_\\k:",
         ".cfi_startproc",
         ".cfi_personality 0x1b, {personality}",
         ".cfi_def_cfa 7, 0",                    // CFA = rsp
@@ -128,9 +141,12 @@ unsafe extern "C" fn stack_barrier() {
         ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
         ".skip 10, 0x90",
         ".cfi_endproc",
+        ".size stack_barrier_\\k, . - stack_barrier_\\k",
         ".endr",
         // ---- searching stubs, for every-frame mode -------------------------------------------------------
         each_class!(),
+        ".type stack_barrier_searching_\\k, @function",
+        "stack_barrier_searching_\\k:",
         ".cfi_startproc",
         ".cfi_personality 0x1b, {personality}",
         ".cfi_def_cfa 7, 0",
@@ -151,11 +167,14 @@ unsafe extern "C" fn stack_barrier() {
         ".long 77b + {searching_tails} + 192 * (\\k - 11) - (. + 4)",
         ".skip 10, 0x90",
         ".cfi_endproc",
+        ".size stack_barrier_searching_\\k, . - stack_barrier_searching_\\k",
         ".endr",
         "nop",
         // ---- tails of the indexed stubs ------------------------------------------------------------------
         each_class!(),
         ".org 77b + {tails} + 128 * (\\k - 11), 0x90",
+        ".type stack_barrier_tail_\\k, @function",
+        "stack_barrier_tail_\\k:",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
         ".cfi_escape 0x10, 16, 23",             // as the stubs, the stub's address read from the popped slot
@@ -189,10 +208,13 @@ unsafe extern "C" fn stack_barrier() {
         "mov r10, qword ptr [rsp - 24]",
         "notrack jmp qword ptr [rsp - 8]",
         ".cfi_endproc",
+        ".size stack_barrier_tail_\\k, . - stack_barrier_tail_\\k",
         ".endr",
         // ---- tails of the searching stubs ----------------------------------------------------------------
         each_class!(),
         ".org 77b + {searching_tails} + 192 * (\\k - 11), 0x90",
+        ".type stack_barrier_searching_tail_\\k, @function",
+        "stack_barrier_searching_tail_\\k:",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
         ".cfi_escape 0x10, 16, 37",             // the same expression as the searching stubs'
@@ -239,9 +261,12 @@ unsafe extern "C" fn stack_barrier() {
         "mov r11, qword ptr [rsp - 16]",
         "notrack jmp qword ptr [rsp - 8]",
         ".cfi_endproc",
+        ".size stack_barrier_searching_tail_\\k, . - stack_barrier_searching_tail_\\k",
         ".endr",
         // ---- landing pad: an exception crosses the barrier -----------------------------------------------
         ".org 77b + {pad}, 0x90",
+        ".type stack_barrier_pad, @function",
+        "stack_barrier_pad:",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
         ".cfi_register 16, 1",                  // return address is in rdx, where the personality put it
@@ -251,6 +276,7 @@ unsafe extern "C" fn stack_barrier() {
         "mov rdi, rax",                         // the exception
         "jmp {resume}",                         // as if the original caller had called it
         ".cfi_endproc",
+        ".size stack_barrier_pad, . - stack_barrier_pad",
         // ---- a record is missing -------------------------------------------------------------------------
         ".cfi_startproc",
         ".cfi_undefined 16",
@@ -263,6 +289,7 @@ unsafe extern "C" fn stack_barrier() {
         "ud2",
         ".cfi_endproc",
         ".org 77b + {end}, 0x90",
+        ".popsection",
         tails = const TAILS,
         searching_tails = const SEARCHING_TAILS,
         pad = const PAD,
@@ -270,10 +297,15 @@ unsafe extern "C" fn stack_barrier() {
         personality = sym personality::personality,
         resume = sym personality::resume,
         lost = sym crate::fatal::lost,
-    )
+    );
 }
 
-/// Address of [`stack_barrier`].
+unsafe extern "C" {
+    #[link_name = "stack_barrier_v0_1"]
+    fn stack_barrier();
+}
+
+/// Address of the trampoline.
 pub(super) fn trampoline() -> usize {
     stack_barrier as *const () as usize
 }
