@@ -20,6 +20,10 @@ impl Area {
     ///
     /// It is readable until [`Area::end`], and nobody uses it.
     pub unsafe fn begin(stack: Range<usize>) -> Area {
+        if let Some(acquire) = hooks().tsan_acquire {
+            // SAFETY: any address.
+            unsafe { acquire(stack.end as *const c_void) };
+        }
         if let Some(register) = hooks().lsan_register {
             // SAFETY: readable.
             unsafe { register(stack.start as *const c_void, stack.len()) };
@@ -35,6 +39,11 @@ impl Area {
     pub unsafe fn end(self, stack: Range<usize>) {
         // SAFETY: nobody uses it.
         unsafe { clean(stack.clone()) };
+        // Whoever gets the memory next got it from whoever has it now: by a lock, perhaps one of the standard library, which ThreadSanitizer does not see.
+        if let Some(release) = hooks().tsan_release {
+            // SAFETY: any address.
+            unsafe { release(stack.end as *const c_void) };
+        }
         if let Some(unregister) = hooks().lsan_unregister {
             // SAFETY: it was registered.
             unsafe { unregister(stack.start as *const c_void, stack.len()) };

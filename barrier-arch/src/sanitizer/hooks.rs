@@ -19,6 +19,10 @@ pub(super) struct Hooks {
     pub(super) tsan_current: Option<unsafe extern "C" fn() -> *mut c_void>,
     /// Right before a switch: the one that goes on, and flags. 0: what was left happened before.
     pub(super) tsan_switch: Option<unsafe extern "C" fn(*mut c_void, u32)>,
+    /// What happened before the release of an address happened before its acquisition.
+    pub(super) tsan_acquire: Option<unsafe extern "C" fn(*const c_void)>,
+    /// See there.
+    pub(super) tsan_release: Option<unsafe extern "C" fn(*const c_void)>,
     /// From here on so many bytes may hold references.
     pub(super) lsan_register: Option<unsafe extern "C" fn(*const c_void, usize)>,
     /// They do not any more.
@@ -65,6 +69,8 @@ table!(
     "__tsan_destroy_fiber",
     "__tsan_get_current_fiber",
     "__tsan_switch_to_fiber",
+    "__tsan_acquire",
+    "__tsan_release",
     "__lsan_register_root_region",
     "__lsan_unregister_root_region"
 );
