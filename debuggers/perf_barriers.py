@@ -23,7 +23,6 @@ import sys
 from collections import Counter, defaultdict
 
 HIDDEN = "[behind a barrier]"
-MAP = re.compile(r"PERF_RECORD_MMAP2? -?\d+/\d+: \[(0x[0-9a-f]+)\((0x[0-9a-f]+)\) @ (0x[0-9a-f]+|0) [^\]]*\]: \S*x\S* (/.*)")
 FRAME = re.compile(r"^\s+([0-9a-f]+) (.*) \((.*)\)$")
 
 
@@ -75,6 +74,24 @@ def middle(chain, i, call_target, seen):
     return known or HIDDEN
 
 
+def between(chain, callees):
+    """Fills in what two barriers in a row hide: the one function that the older calls and that calls the younger. `callees` are the functions that a function
+    calls.
+
+    >>> calls = {"old": {"middle", "other"}, "middle": {"young"}, "other": set()}.get
+    >>> between([(10, "young"), (20, HIDDEN), (30, "old")], calls)
+    [(10, 'young'), (20, 'middle'), (30, 'old')]
+    >>> between([(10, "young"), (20, HIDDEN), (30, "middle")], calls)
+    [(10, 'young'), (20, '[behind a barrier]'), (30, 'middle')]
+    """
+    result = list(chain)
+    for (_, below), (i, (address, name)), (_, above) in zip(chain, enumerate(chain[1:], 1), chain[2:]):
+        if name == HIDDEN and HIDDEN not in (below, above):
+            found = [callee for callee in callees(above) or () if below in (callees(callee) or ())]
+            result[i] = (address, found[0] if len(found) == 1 else HIDDEN)
+    return result
+
+
 def count_middles(chains):
     """What stands between a function and its caller's caller, wherever no barrier does.
 
@@ -100,6 +117,7 @@ class Image:
         self.segments = [(offset, address, length) for kind, _, offset, address, _, length, _, _ in headers if kind == 1]
         listed = subprocess.run(["nm", "--demangle", "--defined-only", path], capture_output=True, text=True).stdout
         symbols = (line.split(" ", 2) for line in listed.splitlines())
+        self.calls = {}
         self.functions = sorted((int(s[0], 16), s[2]) for s in symbols if len(s) == 3 and s[1] in "tTwW")
 
     def function(self, offset):
@@ -112,25 +130,43 @@ class Image:
         return None
 
 
-class Process:
-    """What was mapped where."""
+    def callees(self, name):
+        """The functions that are called in the code of this one."""
+        if name not in self.calls:
+            self.calls[name] = set()
+            for i, (start, found) in enumerate(self.functions):
+                if found == name:
+                    end = next((a for a, _ in self.functions[i + 1 :] if a > start), start)
+                    self.calls[name] |= self.calls_within(start, end)
+        return self.calls[name]
 
-    def __init__(self, lines):
-        found = (MAP.search(line) for line in lines)
-        self.maps = [(int(m[1], 16), int(m[2], 16), int(m[3], 16), m[4]) for m in found if m]
+    def calls_within(self, start, end):
+        for offset, address, length in self.segments:
+            if address <= start < address + length:
+                code = range(start - address + offset, end - address + offset - 4)
+                calls = [at + 5 + struct.unpack_from("<i", self.bytes, at + 1)[0] for at in code if self.bytes[at] == 0xE8]
+                return {name for name in map(self.function, calls) if name}
+        return set()
+
+
+class Images:
+    """The files that were looked at. An address is (offset in the file, its path), as `perf script` prints them."""
+
+    def __init__(self):
         self.images = {}
 
     def call_target(self, address):
         """The function that a direct call right before `address` calls."""
-        for start, length, offset, path in self.maps:
-            if start < address <= start + length:
-                image = self.image(path)
-                end = address - start + offset
-                if image is None or image.bytes[end - 5 : end - 4] != b"\xe8":
-                    return None
-                (distance,) = struct.unpack_from("<i", image.bytes, end - 4)
-                return image.function(end + distance)
-        return None
+        end, path = address
+        image = self.image(path)
+        if image is None or image.bytes[end - 5 : end - 4] != b"\xe8":
+            return None
+        (distance,) = struct.unpack_from("<i", image.bytes, end - 4)
+        return image.function(end + distance)
+
+    def callees(self, name):
+        """What the function calls directly, as far as it is in a file that was looked at."""
+        return set().union(*(image.callees(name) for image in self.images.values() if image))
 
     def image(self, path):
         if path not in self.images:
@@ -150,7 +186,7 @@ def perf(*arguments):
 
 def chain_of(lines):
     found = (FRAME.match(line) for line in lines)
-    return [(int(m[1], 16), m[2]) for m in found if m]
+    return [((int(m[1], 16), m[3]), m[2]) for m in found if m]
 
 
 def main():
@@ -158,16 +194,14 @@ def main():
     parser.add_argument("-i", "--input", default="perf.data")
     file = parser.parse_args().input
     unwound = "STACK_USER" in perf("evlist", "-v", "-i", file)
-    mapped = perf("script", "-i", file, "--show-mmap-events", "-F", "comm,pid,time,event,ip").splitlines()
-    process = Process(mapped)
     text = perf("script", "-i", file, "--no-inline", "-F", "comm,pid,tid,time,event,ip,sym,dso")
     samples = [sample.splitlines() for sample in text.split("\n\n") if sample.strip()]
-    seen = count_middles(chain_of(sample) for sample in samples)
+    images, seen = Images(), count_middles(chain_of(sample) for sample in samples)
     for sample in samples:
         print("\n".join(line for line in sample if not FRAME.match(line)))
-        modules = {int(m[1], 16): m[3] for m in map(FRAME.match, sample) if m}
-        for address, name in repaired(chain_of(sample), unwound, process.call_target, seen):
-            print(f"\t{address:16x} {name} ({modules[address]})")
+        chain = repaired(chain_of(sample), unwound, images.call_target, seen)
+        for (offset, path), name in between(chain, images.callees):
+            print(f"\t{offset:16x} {name} ({path})")
         print()
 
 

@@ -55,7 +55,7 @@ fn inferior() {
         Ok("every frame") => Spacing::EveryFrame,
         _ => return,
     };
-    Ground::run(1 << 18, spacing, By::FramePointers, |ground| black_box(red(DEPTH, ground)));
+    Ground::run(1 << 16, spacing, By::FramePointers, |ground| black_box(red(DEPTH, ground)));
 }
 
 fn script() -> PathBuf {
@@ -132,8 +132,9 @@ fn is_barrier(name: &str) -> bool {
     name.contains("stack_barrier")
 }
 
+/// Without frames of barriers, and the one that perf cannot name where its copy of the stack ends.
 fn without_barriers(chain: &Chain) -> Chain {
-    chain.iter().filter(|name| !is_barrier(name)).cloned().collect()
+    chain.iter().filter(|name| !is_barrier(name) && *name != "[unknown]").cloned().collect()
 }
 
 /// Nearly all: a sample may come before the barriers, or in a prologue.
@@ -151,7 +152,11 @@ fn by_frame_pointers() {
         let same_length = share(&seen.raw, |chain| chain.len() == truth.len());
         let renamed = usual(&seen.raw).iter().filter(|name| is_barrier(name)).count();
         let repaired = share(&seen.repaired, |chain| *chain == truth);
-        println!("fp, {mode}: {complete} % of {} samples complete, {same_length} % as long; {renamed} of {} frames renamed; repaired: {repaired} %", seen.raw.len(), truth.len());
+        println!(
+            "fp, {mode}: {complete} % of {} samples complete, {same_length} % as long; {renamed} of {} frames renamed; repaired: {repaired} %",
+            seen.raw.len(),
+            truth.len()
+        );
         assert!(same_length >= NEARLY_ALL, "{mode}: {:?}", usual(&seen.raw));
         match mode {
             "off" => assert!(complete >= NEARLY_ALL && repaired >= NEARLY_ALL),
@@ -168,15 +173,20 @@ fn by_frame_pointers() {
 /// Callers by unwind tables, from copies of the stack that reach its top.
 #[test]
 fn by_unwind_tables_with_all_of_the_stack() {
-    let Some(off) = record("off", "dwarf,32768") else { return };
+    let Some(off) = record("off", "dwarf,65528") else { return };
     let truth = usual(&off.raw);
     assert!(truth.iter().filter(|name| name.contains("green")).count() == DEPTH, "{truth:?}");
     for mode in MODES {
-        let Some(seen) = record(mode, "dwarf,32768") else { return };
+        let Some(seen) = record(mode, "dwarf,65528") else { return };
         let complete = share(&seen.raw, |chain| without_barriers(chain) == truth);
         let repaired = share(&seen.repaired, |chain| *chain == truth);
-        println!("dwarf,32768, {mode}: {complete} % of {} samples complete but for frames of barriers; repaired: {repaired} %", seen.raw.len());
-        assert!(complete >= NEARLY_ALL && repaired >= NEARLY_ALL, "{mode}: {:#?}\n{truth:#?}", usual(&seen.raw));
+        println!(
+            "dwarf,65528, {mode}: {complete} % of {} samples complete but for frames of barriers; repaired: {repaired} %",
+            seen.raw.len()
+        );
+        // The kernel's copy ends at a page that was never touched; in every-frame mode there are some between the frames and what is above them.
+        let whole = if mode == "every frame" { 0..=0 } else { NEARLY_ALL..=100 };
+        assert!(whole.contains(&complete) && whole.contains(&repaired), "{mode}: {:#?}", usual(&seen.raw));
     }
 }
 
@@ -184,13 +194,13 @@ fn by_unwind_tables_with_all_of_the_stack() {
 #[test]
 fn by_unwind_tables_with_a_part_of_the_stack() {
     let Some(off) = record("off", "dwarf") else { return };
-    let truth = usual(&off.raw);
+    let truth = without_barriers(&usual(&off.raw));
     for mode in MODES {
         let Some(seen) = record(mode, "dwarf") else { return };
         let usual = without_barriers(&usual(&seen.raw));
         println!("dwarf, {mode}: {} frames, {} without barriers", usual.len(), truth.len());
         assert!(truth.starts_with(&usual), "{mode}: {usual:#?}\n{truth:#?}");
-        assert!(usual.len() > 2 && (usual.len() < truth.len()) == (mode != "off"), "{mode}: {usual:#?}");
+        assert!(usual.len() >= 2 && (usual.len() < truth.len()) == (mode != "off"), "{mode}: {usual:#?}");
     }
 }
 
