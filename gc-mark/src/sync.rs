@@ -7,7 +7,7 @@ cfg_if::cfg_if! {
     if #[cfg(shuttle)] {
         mod model;
         pub mod thread;
-        pub use model::{Backoff, Condvar, Injector, Mutex, MutexGuard, Parker, RwLock, Stealer, Unparker, Worker, explore, point};
+        pub use model::{Backoff, Condvar, Injector, Mutex, MutexGuard, Parker, RwLock, Stealer, Unparker, Worker, explore, explore_priorities, point};
         pub use shuttle::sync::atomic::{self, AtomicU64, AtomicUsize};
     } else {
         pub(crate) use crossbeam_deque::{Injector, Stealer, Worker};

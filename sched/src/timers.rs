@@ -14,13 +14,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-
-use parking_lot::Mutex;
 
 use crate::current::Current;
 use crate::language::Language;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::task::Task;
 
 /// An alarm that was set. It rings once; who does not want it any more [cancels](Current::cancel) it.

@@ -6,7 +6,7 @@ use shuttle::thread;
 
 use crate::grey::{Drained, Grey, MarkWorker};
 use crate::heap::{Heap, Object};
-use crate::sync::explore;
+use crate::sync::explore_priorities;
 use crate::test_heap::TestHeap;
 
 /// A heap with a tree of so many levels in it, whose root is grey; and how many objects there are.
@@ -25,7 +25,7 @@ fn tree(heap: &TestHeap, levels: u32) -> Object {
 
 #[test]
 fn whoever_says_empty_is_right() {
-    explore("grey/three-workers", 10_000, || {
+    explore_priorities("grey/three-workers", 10_000, || {
         let (heap, grey, objects) = marked_tree(4);
         let workers: Vec<_> = (0..3)
             .map(|_| {
@@ -43,11 +43,33 @@ fn whoever_says_empty_is_right() {
     });
 }
 
+/// Workers that hold objects between two quanta, of which others steal some: who looks at one queue after the other may find each of them empty in
+/// its turn, and all of them never were.
+#[test]
+fn what_moves_from_queue_to_queue_is_not_overlooked() {
+    explore_priorities("grey/quanta", 10_000, || {
+        let (heap, grey, objects) = marked_tree(4);
+        let workers: Vec<_> = (1..=3)
+            .map(|quantum| {
+                let (heap, grey) = (Arc::clone(&heap), Arc::clone(&grey));
+                thread::spawn(move || {
+                    let mut worker = MarkWorker::new(&grey);
+                    while worker.drain(&*heap, quantum) != Drained::Empty {
+                        thread::yield_now();
+                    }
+                    assert_eq!(heap.marked(), objects, "it said that nothing was grey");
+                })
+            })
+            .collect();
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+    });
+}
+
 /// Helpers that work by the quantum and leave in the middle give their objects back. (They were not active meanwhile: the model saw a collector that
 /// found nothing grey while a leaving helper held an object between two queues.)
 #[test]
 fn what_a_worker_leaves_behind_is_found() {
-    explore("grey/worker-that-leaves", 10_000, || {
+    explore_priorities("grey/worker-that-leaves", 10_000, || {
         let (heap, grey, objects) = marked_tree(4);
         let helper = {
             let (heap, grey) = (Arc::clone(&heap), Arc::clone(&grey));
@@ -69,7 +91,7 @@ fn what_a_worker_leaves_behind_is_found() {
 /// Write barriers push while marking goes on; once they have stopped, `Empty` is final.
 #[test]
 fn what_write_barriers_push_is_marked_in_the_end() {
-    explore("grey/write-barriers", 10_000, || {
+    explore_priorities("grey/write-barriers", 10_000, || {
         let (heap, grey, objects) = marked_tree(3);
         let late = heap.allocate(&[]);
         let mutator = {

@@ -4,22 +4,45 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_deque::Steal;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync as watched;
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 
-/// Runs `body` in so many random interleavings, and prints that: for the models of all crates. `MODEL_ITERATIONS` in the environment
-/// multiplies.
+/// Runs `body` in so many random interleavings, and prints how many there were. `MODEL_ITERATIONS` in the environment multiplies.
 ///
 /// # Panics
 ///
 /// If `body` does in one of them, or all its threads wait.
 pub fn explore(name: &str, times: usize, body: impl Fn() + Send + Sync + 'static) {
+    println!(
+        "model {name}: {} interleavings",
+        run(|times| RandomScheduler::new(times), times, Arc::new(body))
+    );
+}
+
+/// Half of them such that threads have priorities, which change three times: that finds what takes one thread many steps while another waits. For
+/// models of which no thread polls: it would do so for ever.
+///
+/// # Panics
+///
+/// As [`explore`].
+pub fn explore_priorities(name: &str, times: usize, body: impl Fn() + Send + Sync + 'static) {
+    let body = Arc::new(body);
+    let by_chance = run(|times| RandomScheduler::new(times), times / 2, Arc::clone(&body));
+    let by_priority = run(|times| PctScheduler::new(3, times), times / 2, body);
+    println!("model {name}: {} interleavings", by_chance + by_priority);
+}
+
+fn run<S: Scheduler + 'static>(
+    scheduler: impl FnOnce(usize) -> S,
+    times: usize,
+    body: Arc<impl Fn() + Send + Sync + 'static>,
+) -> usize {
     let factor = std::env::var("MODEL_ITERATIONS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     let mut config = shuttle::Config::new();
     // Room for frames of debug builds.
     config.stack_size = 1 << 20;
-    let runner = shuttle::Runner::new(shuttle::scheduler::RandomScheduler::new(times * factor), config);
-    println!("model {name}: {} interleavings", runner.run(body));
+    shuttle::Runner::new(scheduler(times * factor), config).run(move || body())
 }
 
 /// A place where another thread may go on.
@@ -155,6 +178,12 @@ impl Parker {
             changed.wait(&mut token);
         }
         *token = false;
+    }
+
+    /// Takes a token, if there is one; the time may as well have come.
+    pub fn park_deadline(&self, _: std::time::Instant) {
+        shuttle::thread::yield_now();
+        *self.0.0.0.lock() = false;
     }
 }
 

@@ -4,6 +4,14 @@
 //! cargo run --release -p sched --example scheme -- FILE.scm
 //! ```
 
+mod profile;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the profiler of the integration tests, of which a part is needed"
+)]
+#[path = "../../../integration-tests/src/profiler.rs"]
+mod profiler;
 #[path = "mod.rs"]
 mod scheme;
 
@@ -52,6 +60,9 @@ struct Arguments {
     /// Collect at every allocation
     #[arg(long)]
     gc_stress: bool,
+    /// Interrupt the program so many times a second, and walk its stack
+    #[arg(long, value_name = "HZ")]
+    profile: Option<u32>,
     /// Collect with the world stopped from end to end
     #[arg(long)]
     stop_the_world: bool,
@@ -85,6 +96,8 @@ enum Unsuccessful {
     Start(#[from] sched::StartError),
     #[error("cannot start: {0}")]
     Spawn(#[from] sched::SpawnError),
+    #[error("cannot profile: {0}")]
+    Profile(std::io::Error),
     #[error("cannot read the terminal: {0}")]
     Terminal(#[from] rustyline::error::ReadlineError),
     #[error("a stack of {0} bytes is too large")]
@@ -145,6 +158,9 @@ fn execute_program(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let scheme = built.map_err(|error| Unsuccessful::Refused(source.refusal(&error)))?;
     let compiled = begin.elapsed();
     let runtime = start(arguments, scheme)?;
+    if let Some(hz) = arguments.profile {
+        profile::start(hz, arguments.jobs).map_err(Unsuccessful::Profile)?;
+    }
     let task = start_program(&runtime)?;
     let exit = runtime.language().ending.wait();
     // What another task has given to `exit` ends the program where it stands.
@@ -153,6 +169,9 @@ fn execute_program(arguments: &Arguments) -> Result<(), Unsuccessful> {
     // What the program has written comes before what we say.
     runtime.language().channels.flush_all();
     eprint!("{}", source.forgotten(&runtime.language().ending.take_failures()));
+    if arguments.profile.is_some() {
+        eprintln!("{}", profile::samples());
+    }
     if arguments.time {
         let ran = begin.elapsed() - compiled;
         eprintln!("{}", times(compiled, ran, &runtime.cycles()));
@@ -201,6 +220,9 @@ fn start(arguments: &Arguments, scheme: scheme::Scheme) -> Result<Runtime<scheme
     let spacing = arguments.barriers.spacing();
     let limit = arguments.stack_limit;
     let mut builder = stacks::runtime(scheme, spacing, limit).ok_or(Unsuccessful::Stack(limit))?;
+    if arguments.profile.is_some() {
+        builder = profile::registered(builder, arguments.stacks, spacing, limit);
+    }
     builder = builder.workers(arguments.jobs);
     builder = builder.verify(arguments.verify).oracle(arguments.oracle).always_move(arguments.always_move);
     builder = builder.stop_the_world(arguments.stop_the_world);

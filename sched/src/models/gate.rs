@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gc_mark::sync::{explore, point};
+use gc_mark::sync::{explore_priorities, point};
 
 use crate::gate::Gate;
 use crate::sync::thread;
 
 #[test]
 fn nobody_runs_behind_a_closed_gate() {
-    explore("gate/three-workers", 10_000, || {
+    explore_priorities("gate/three-workers", 10_000, || {
         let (gate, running) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
         let workers: Vec<_> = (0..3)
             .map(|_| {

@@ -2,6 +2,7 @@
 //! checker. Every cycle is verified, so an object that is lost ends the process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use barrier_arch::Spacing;
 use gc_mark::Conservatively;
@@ -127,6 +128,17 @@ fn a_whole_cycle_with_spawning_tasks() {
             a_cycle_with_spawning_tasks(spacing)
         });
     }
+}
+
+/// An alarm wakes a worker that sleeps, or is about to, or will: a task that waits for a time does not wait for ever.
+#[test]
+fn no_alarm_is_slept_through() {
+    explore("runtime/alarms", 1000, || {
+        let runtime = runtime(Spacing::default(), 2, 1);
+        let waits = |current: &Current<'_, Lists>| current.park_until(Instant::now());
+        let tasks = [(); 2].map(|()| runtime.spawn(waits).unwrap());
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
 }
 
 /// Sleeping and waking: with nothing to do all threads sleep, and one request from outside is enough.
