@@ -20,7 +20,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use programs::{PROGRAMS, Program};
+use programs::{PROGRAMS, Program, Run};
+use report::Row;
 use scheme::cli::{Barriers, bytes};
 
 /// Measures interpreted, deeply recursive programs with stack barriers off and on.
@@ -30,9 +31,9 @@ struct Arguments {
     /// How deep: the sizes of the programs, in percent of the usual ones
     #[arg(long, default_value_t = 100)]
     scale: usize,
-    /// How often each program runs in each mode; the modes take turns
-    #[arg(long, default_value_t = 3)]
-    repeat: usize,
+    /// How often each program runs in each mode, after one run that does not count; the modes take turns, and turns at being first
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
     /// OS threads that run tasks
     #[arg(long, default_value_t = 1)]
     workers: usize,
@@ -60,18 +61,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     );
     let mut rows = Vec::new();
     for program in &PROGRAMS {
-        let mut runs = [Vec::new(), Vec::new()];
-        for _ in 0..arguments.repeat.max(1) {
-            for (mode, runs) in [Barriers::Off, Barriers::On].into_iter().zip(&mut runs) {
-                eprintln!("{} with barriers {} …", program.name, mode.name());
-                runs.push(measure(program, mode, arguments)?);
-            }
-        }
-        for (mode, runs) in [Barriers::Off, Barriers::On].into_iter().zip(&runs) {
-            rows.push(report::Row::of(program.name, mode.name(), runs));
-        }
+        let [off, on] = rounds(program, arguments)?;
+        rows.push(Row::of(program.name, Barriers::Off.name(), &off));
+        rows.push(Row::of(program.name, Barriers::On.name(), &on));
     }
-    println!("{}\n{}", report::table(&rows), report::summary(&rows));
+    println!("{}\n{}\n{}", report::table(&rows), report::note(arguments.repeat), report::summary(&rows));
     if let Some(file) = &arguments.json {
         fs::write(file, serde_json::to_string_pretty(&rows)?)?;
         println!("written: {}", file.display());
@@ -79,11 +73,29 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn measure(
-    program: &Program,
-    mode: Barriers,
-    arguments: &Arguments,
-) -> Result<programs::Run, Box<dyn Error>> {
+/// All runs of a program that count, with barriers off and on. What one run leaves to the next (memory that the system has at hand, a processor's
+/// clock) falls to both modes alike.
+fn rounds(program: &Program, arguments: &Arguments) -> Result<[Vec<Run>; 2], Box<dyn Error>> {
+    const MODES: [Barriers; 2] = [Barriers::Off, Barriers::On];
+    let mut runs = [Vec::new(), Vec::new()];
+    eprintln!("{}: a run that does not count …", program.name);
+    measure(program, Barriers::On, arguments)?;
+    for round in 1..=arguments.repeat {
+        let order = if round % 2 == 1 { [0, 1] } else { [1, 0] };
+        for mode in order {
+            eprintln!(
+                "{}: round {round} of {}, barriers {} …",
+                program.name,
+                arguments.repeat,
+                MODES[mode].name()
+            );
+            runs[mode].push(measure(program, MODES[mode], arguments)?);
+        }
+    }
+    Ok(runs)
+}
+
+fn measure(program: &Program, mode: Barriers, arguments: &Arguments) -> Result<Run, Box<dyn Error>> {
     let size = (program.size * arguments.scale / 100).max(1);
     program.run(size, mode, arguments.workers, arguments.stack_limit)
 }

@@ -22,7 +22,7 @@ use super::reader;
 use super::scope::{Globals, Locals, original};
 use super::syntax::{MAX_NESTING, Syntax};
 use super::syntax_error::{Checked, Fault, SyntaxError};
-use super::top_level;
+use super::top_level::{self, Prepared};
 
 /// Expands the text of one file.
 ///
@@ -60,9 +60,9 @@ pub fn expand_more(
 }
 
 fn program(file: &str, source: &str, known: &HashSet<String>) -> Checked<Program> {
-    let data = top_level::prepare(file, reader::read(file, source)?)?;
+    let Prepared { data, hidden } = top_level::prepare(file, reader::read(file, source)?)?;
     let (expander, forms) = expanded(file, &data, known, &HashSet::new())?;
-    expander.finish(forms, known)
+    expander.finish(forms, known, &hidden)
 }
 
 /// Which globals are redefined is known only after expansion; if any are, it is done again.
@@ -115,9 +115,10 @@ impl<'a> Expander<'a> {
         }
     }
 
-    fn finish(self, forms: Vec<Expr>, known: &HashSet<String>) -> Checked<Program> {
-        if let Some((name, span)) = self.globals.first_unbound(known) {
-            return Err(self.fault(Fault::Unbound(name), span));
+    fn finish(self, forms: Vec<Expr>, known: &HashSet<String>, hidden: &HashSet<String>) -> Checked<Program> {
+        if let Some((name, span)) = self.globals.first_unbound(known, hidden) {
+            let fault = if known.contains(&*name) { Fault::NotImported(name) } else { Fault::Unbound(name) };
+            return Err(self.fault(fault, span));
         }
         Ok(self.program(forms, &HashSet::new()))
     }
@@ -177,6 +178,13 @@ impl<'a> Expander<'a> {
     }
 
     fn global_macro(&mut self, form: Form<'_>) -> Checked<()> {
+        if let [name, word] = form.args
+            && let Some(keyword) = self.keyword(word)
+        {
+            let name = self.name(name, form.keyword)?.clone();
+            self.globals.define_synonym(self.global_name(&name), keyword);
+            return Ok(());
+        }
         let (name, it) = self.macro_definition(form, Home::Scope(0))?;
         self.globals.define_macro(self.global_name(&name), it);
         Ok(())

@@ -72,6 +72,9 @@ impl Expander<'_> {
         if let Some(it) = of_program {
             return Meaning::Macro(Rc::clone(it));
         }
+        if let Some(keyword) = self.globals.synonym(name).filter(|_| home != Home::Language) {
+            return Meaning::Keyword(keyword);
+        }
         let is_hidden = home != Home::Language && self.globals.is_assigned(name);
         if !is_hidden {
             if let Some(it) = form(name) {
@@ -205,6 +208,11 @@ impl Names for NamesIn<'_, '_> {
 
 thread_local! {
     static LANGUAGE: HashMap<Rc<str>, Rc<Macro>> = language();
+}
+
+/// Is it a keyword, or a macro of the language?
+pub(super) fn is_syntax(name: &str) -> bool {
+    Keyword::named(name).is_some() || form(name).is_some()
 }
 
 /// The form of the language of that name.

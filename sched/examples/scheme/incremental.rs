@@ -62,7 +62,7 @@ impl Incremental {
 
     fn compile_here(&mut self, file: &str, text: &str) -> Result<Value, BuildError> {
         let data = reader::read(file, text).and_then(|data| top_level::prepare(file, data));
-        let data = data.map_err(|error| *error)?;
+        let data = data.map_err(|error| *error)?.data;
         let all: Vec<Syntax> = self.macros.iter().chain(&data).cloned().collect();
         let program = expand_more(file, &all, &self.library, &mut self.redefined)?;
         let closure = self.compiler.extend(&program)?;

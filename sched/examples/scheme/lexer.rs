@@ -139,6 +139,7 @@ impl<'s> Lexer<'s> {
         match parse::number(word, 10) {
             _ if word == "." => Ok(Token::Dot),
             Some(number) => Ok(Token::Atom(literal(number))),
+            None if parse::is_complex(word) => Err(self.fault(Fault::ComplexNumber(word.to_owned()), span)),
             None if is_bad_number(word) => Err(self.fault(Fault::BadNumber(word.to_owned()), span)),
             None if self.folds => Ok(Token::Atom(Datum::Symbol(word.to_lowercase().into()))),
             None => Ok(Token::Atom(Datum::Symbol(word.into()))),

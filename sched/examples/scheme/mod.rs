@@ -39,12 +39,14 @@ pub mod extent;
 pub mod fault;
 pub mod frame_table;
 pub mod globals;
+mod import_sets;
 pub mod incremental;
 #[cfg(test)]
 mod incremental_tests;
 mod keyword;
 pub mod language;
 mod lexer;
+mod libraries;
 mod literal;
 pub mod machine;
 #[cfg(test)]

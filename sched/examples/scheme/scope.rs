@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use super::core::{Span, Var, VarInfo};
 use super::expand_macro::Macro;
+use super::keyword::Keyword;
 
 /// What a local name means.
 #[derive(Clone, Debug)]
@@ -111,6 +112,7 @@ pub struct Globals {
     redefined: HashSet<Rc<str>>,
     assigned: HashMap<Rc<str>, Span>,
     macros: HashMap<Rc<str>, Rc<Macro>>,
+    synonyms: HashMap<Rc<str>, Keyword>,
     referenced: HashMap<Rc<str>, Span>,
 }
 
@@ -120,22 +122,36 @@ impl Globals {
         Globals { redefined, ..Globals::default() }
     }
 
-    /// Notes a use; the global to use.
+    /// Notes a use; the global to use. What has no place in the text is no use of the program's.
     pub fn reference(&mut self, name: &Rc<str>, span: Span) -> Rc<str> {
-        self.referenced.entry(name.clone()).or_insert(span);
+        if span != Span::default() {
+            self.referenced.entry(name.clone()).or_insert(span);
+        }
         self.own(name)
     }
 
     /// Notes a definition or `set!`; the global to assign.
     pub fn assign(&mut self, name: &Rc<str>, span: Span) -> Rc<str> {
         self.macros.remove(name);
+        self.synonyms.remove(name);
         self.assigned.entry(name.clone()).or_insert(span);
         self.own(name)
     }
 
     /// Notes a macro.
     pub fn define_macro(&mut self, name: Rc<str>, it: Rc<Macro>) {
+        self.synonyms.remove(&name);
         self.macros.insert(name, it);
+    }
+
+    /// Notes another word for a keyword.
+    pub fn define_synonym(&mut self, name: Rc<str>, keyword: Keyword) {
+        self.synonyms.insert(name, keyword);
+    }
+
+    /// The keyword for which the program has made that name another word.
+    pub fn synonym(&self, name: &str) -> Option<Keyword> {
+        self.synonyms.get(name).copied()
     }
 
     /// The macro that the program has defined under that name.
@@ -171,9 +187,14 @@ impl Globals {
         names.into_iter().map(|name| (name.clone(), self.own(name), self.assigned[name])).collect()
     }
 
-    /// The first use of a name that is neither known nor assigned.
-    pub fn first_unbound(&self, known: &HashSet<String>) -> Option<(Rc<str>, Span)> {
-        let is_bound = |name: &Rc<str>| known.contains(&**name) || self.assigned.contains_key(name);
+    /// The first use of a name that is neither known nor assigned, or is known and hidden.
+    pub fn first_unbound(
+        &self,
+        known: &HashSet<String>,
+        hidden: &HashSet<String>,
+    ) -> Option<(Rc<str>, Span)> {
+        let is_visible = |name: &str| known.contains(name) && !hidden.contains(name);
+        let is_bound = |name: &Rc<str>| is_visible(name) || self.assigned.contains_key(name);
         let unbound = self.referenced.iter().filter(|(name, _)| !is_bound(name));
         let (name, span) = unbound.min_by_key(|(_, span)| (span.line, span.column))?;
         Some((name.clone(), *span))

@@ -46,9 +46,17 @@ pub enum Fault {
     /// A library that is not there.
     #[error("unknown library {0}; known are (scheme base) and its kin, some (srfi N), and the program's own")]
     UnknownLibrary(String),
-    /// `(import (prefix …))`.
-    #[error("import with a prefix is not supported; name what is needed with (rename ...)")]
-    ImportPrefix,
+    /// A name in an import set.
+    #[error("{library} has no `{name}`")]
+    NoSuchExport {
+        /// As written.
+        library: String,
+        /// What was selected.
+        name: String,
+    },
+    /// A variable that an import set leaves out.
+    #[error("`{0}` is not imported: the import set of its library leaves it out")]
+    NotImported(Rc<str>),
     /// A file that cannot be included.
     #[error("cannot include {path}: {why}")]
     CannotInclude {
@@ -69,6 +77,9 @@ pub enum Fault {
     /// A backslash and something unknown, in a string or symbol.
     #[error("unknown escape `\\{0}`; known are \\a \\b \\t \\n \\r \\\" \\\\ \\| and \\xHEX;")]
     UnknownEscape(String),
+    /// Real and imaginary part.
+    #[error("`{0}` is a complex number; this Scheme has real ones only")]
+    ComplexNumber(String),
     /// Starts like a number and is none.
     #[error(
         "bad number `{0}`; there are integers (12, -3, #xff), fractions (1/2) and flonums (1.5, 1e3, +inf.0)"

@@ -1,12 +1,14 @@
 //! What is done with a program before it is expanded: `import`, `cond-expand`, `include` and `define-library` at top level.
 //!
 //! Every library is part of every program, so an import of a known one says nothing new, and one of an unknown one is
-//! refused. What a program's own libraries define is global like everything else: two of them cannot use one
+//! refused; what selections do is told in `import_sets.rs`. What a program's own libraries define is global like everything else: two of them cannot use one
 //! name for different things. A datum of an included file has the place of the `include`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::core::{Datum, Span};
+use super::import_sets::{ImportSet, Imports, Missing};
 use super::primitives::system::FEATURES;
 use super::reader;
 use super::syntax::{Syntax, SyntaxKind};
@@ -47,14 +49,33 @@ const MAX_INCLUDES: usize = 40;
 /// # Errors
 ///
 /// Bad forms, libraries that are not known, files that cannot be read.
-pub(super) fn prepare(file: &str, data: Vec<Syntax>) -> Checked<Vec<Syntax>> {
-    let mut preparation = Preparation { file, defined: Vec::new(), out: Vec::new(), includes: 0 };
+pub(super) fn prepare(file: &str, data: Vec<Syntax>) -> Checked<Prepared> {
+    let mut preparation = Preparation { file, ..Preparation::default() };
     data.into_iter().try_for_each(|datum| preparation.form(datum))?;
-    Ok(preparation.out)
+    let Preparation { imports, for_libraries, out, .. } = preparation;
+    let span = out.first().map_or(Span::default(), |datum| datum.span);
+    let mut data = imports.definitions(&out, span);
+    data.extend(for_libraries.definitions(&out, span));
+    data.extend(out);
+    Ok(Prepared { data, hidden: imports.hidden() })
 }
 
+/// A program without these forms.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// What is left.
+    pub(super) data: Vec<Syntax>,
+    /// Variables of the language that its import sets leave out.
+    pub(super) hidden: HashSet<String>,
+}
+
+#[derive(Default)]
 struct Preparation<'a> {
     file: &'a str,
+    imports: Imports,
+    /// Imports of the program's own libraries: what is global hides nothing.
+    for_libraries: Imports,
+    is_in_library: bool,
     /// Names of the program's own libraries, as written.
     defined: Vec<String>,
     out: Vec<Syntax>,
@@ -88,26 +109,66 @@ impl Preparation<'_> {
         self.fault(Fault::BadForm { form, shape }, span)
     }
 
-    /// An import set: a library, or a selection from one.
     fn import(&mut self, set: &Syntax) -> Checked<()> {
-        match split(set) {
-            Some(("only" | "except", [inner, ..])) if inner.proper_list().is_some() => self.import(inner),
-            Some(("rename", [inner, renamed @ ..])) if inner.proper_list().is_some() => {
-                self.import(inner)?;
-                renamed.iter().try_for_each(|pair| self.alias(pair))
+        let set = self.import_set(set)?;
+        let imports = if self.is_in_library { &mut self.for_libraries } else { &mut self.imports };
+        imports.add(set);
+        Ok(())
+    }
+
+    /// An import set: a library, or a selection from one.
+    fn import_set(&self, set: &Syntax) -> Checked<ImportSet> {
+        let (selection, inner, rest) = match split(set) {
+            Some((word @ ("only" | "except" | "rename" | "prefix"), [inner, rest @ ..]))
+                if inner.proper_list().is_some() =>
+            {
+                (word, self.import_set(inner)?, rest)
             }
-            Some(("prefix", [inner, _])) if inner.proper_list().is_some() => {
-                Err(self.fault(Fault::ImportPrefix, set.span))
-            }
-            _ if self.is_known(set) => Ok(()),
-            _ => Err(self.fault(Fault::UnknownLibrary(shown(set)), set.span)),
+            _ => return self.library_set(set),
+        };
+        let selected = match selection {
+            "only" => inner.only(self.import_names(rest)?.into_iter()),
+            "except" => inner.except(self.import_names(rest)?.into_iter()),
+            "rename" => inner.rename(self.renamings(rest)?.into_iter()),
+            _ => Ok(inner.prefix(self.import_names(rest)?.first().copied().unwrap_or_default())),
+        };
+        let library = || set.proper_list().map_or_else(String::new, |items| shown(&items[1]));
+        selected
+            .map_err(|Missing(name)| self.fault(Fault::NoSuchExport { library: library(), name }, set.span))
+    }
+
+    fn library_set(&self, library: &Syntax) -> Checked<ImportSet> {
+        if !self.is_known(library) {
+            return Err(self.fault(Fault::UnknownLibrary(shown(library)), library.span));
         }
+        let part =
+            split(library).filter(|(first, _)| *first == "scheme").and_then(|(_, rest)| rest.first()?.name());
+        Ok(ImportSet::whole(part.map(|part| &**part)))
+    }
+
+    fn import_names<'s>(&self, names: &'s [Syntax]) -> Checked<Vec<&'s str>> {
+        let name = |name: &'s Syntax| {
+            name.name().map(|name| &**name).ok_or_else(|| self.fault(Fault::NotAName("import"), name.span))
+        };
+        names.iter().map(name).collect()
+    }
+
+    /// `(old new) …`
+    fn renamings<'s>(&self, pairs: &'s [Syntax]) -> Checked<Vec<(&'s str, &'s str)>> {
+        let renaming = |pair: &'s Syntax| match pair.proper_list() {
+            Some([old, new]) => Ok((
+                self.import_names(std::slice::from_ref(old))?[0],
+                self.import_names(std::slice::from_ref(new))?[0],
+            )),
+            _ => Err(self.bad("import", "(rename LIBRARY (NAME NEW-NAME) ...)", pair.span)),
+        };
+        pairs.iter().map(renaming).collect()
     }
 
     /// `(original name)`: one more name for a variable.
     fn alias(&mut self, pair: &Syntax) -> Checked<()> {
         let Some([original, name]) = pair.proper_list() else {
-            return Err(self.bad("import", "(rename LIBRARY (NAME NEW-NAME) ...)", pair.span));
+            return Err(self.bad("export", "(rename NAME NEW-NAME)", pair.span));
         };
         let define = Syntax::symbol(pair.span, "define");
         self.out.push(list(pair.span, vec![define, name.clone(), original.clone()]));
@@ -179,6 +240,7 @@ impl Preparation<'_> {
         };
         self.defined.push(shown(name));
         let mut exports = Vec::new();
+        let outside = std::mem::replace(&mut self.is_in_library, true);
         for declaration in declarations {
             match split(declaration) {
                 Some(("export", names)) => exports.extend(names),
@@ -186,6 +248,7 @@ impl Preparation<'_> {
                 _ => self.form(declaration.clone())?,
             }
         }
+        self.is_in_library = outside;
         for export in exports {
             if let Some(("rename", [original, name])) = split(export) {
                 let pair = list(export.span, vec![original.clone(), name.clone()]);
@@ -256,14 +319,21 @@ mod tests {
     fn prepared(source: &str) -> Result<String, String> {
         let data = reader::read("t.scm", source).expect("data");
         let data = prepare("t.scm", data).map_err(|error| error.to_string())?;
-        Ok(data.iter().map(shown).collect::<Vec<_>>().join(" "))
+        Ok(data.data.iter().map(shown).collect::<Vec<_>>().join(" "))
     }
 
     #[test]
     fn forms_are_replaced_by_what_they_stand_for() {
         for (source, expected) in [
             ("(import (scheme base) (only (srfi 1) fold) (except (scheme write) write)) (f)", "(f)"),
-            ("(import (rename (scheme base) (car first)))", "(define first car)"),
+            ("(import (rename (scheme base) (car first))) (first x)", "(define first car) (first x)"),
+            ("(import (prefix (only (scheme base) car) b:)) (b:car (b:cdr x))", "(define b:car car) (b:car (b:cdr x))"),
+            ("(import (prefix (rename (scheme base) (car kar)) b:)) (b:kar)", "(define b:kar car) (b:kar)"),
+            ("(import (prefix (srfi 1) l:)) (l:fold)", "(define l:fold fold) (l:fold)"),
+            (
+                "(import (rename (scheme base) (if my-if))) (my-if a b)",
+                "(define-syntax my-if if) (my-if a b)",
+            ),
             ("(cond-expand (no-such (a)) ((and r7rs (not (library (foo)))) (b) (c)) (else (d)))", "(b) (c)"),
             ("(cond-expand (no-such (a)))", ""),
             ("(cond-expand ((or no-such (library (scheme base))) (begin (import (scheme base)) (a))))", "(a)"),
@@ -281,7 +351,13 @@ mod tests {
             ("(import (srfi 9999))", "t.scm:1:9: unknown library (srfi 9999)"),
             ("(include \"/no/such/file\")", "t.scm:1:1: cannot include /no/such/file: "),
             ("(cond-expand ((maybe x) 1))", "t.scm:1:15: bad `cond-expand`"),
-            ("(import (prefix (scheme base) b:))", "t.scm:1:9: "),
+            ("(import (only (scheme base) vector-grow))", "t.scm:1:9: (scheme base) has no `vector-grow`"),
+            (
+                "(import (except (only (scheme base) car) cdr))",
+                "t.scm:1:9: (only (scheme base) car) has no `cdr`",
+            ),
+            ("(import (rename (scheme base) (sin sine)))", "t.scm:1:9: (scheme base) has no `sin`"),
+            ("(import (rename (scheme base) car))", "t.scm:1:31: bad `import`"),
         ] {
             let error = prepared(source).expect_err(source);
             assert!(error.starts_with(message), "{error}");

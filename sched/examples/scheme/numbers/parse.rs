@@ -128,6 +128,20 @@ pub fn looks_like_one(text: &str) -> bool {
     plain.strip_prefix('.').unwrap_or(plain).starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// Is it written like a complex number: `1+2i`, `-i`, `1@2`?
+pub fn is_complex(text: &str) -> bool {
+    let is_real = |part: &str| number(part, 10).is_some();
+    if let Some((magnitude, angle)) = text.split_once('@') {
+        return is_real(magnitude) && is_real(angle);
+    }
+    let Some(parts) = text.strip_suffix('i') else { return false };
+    // A sign may stand in an exponent, too.
+    let mut signs = parts.char_indices().filter(|(_, c)| "+-".contains(*c)).map(|(at, _)| parts.split_at(at));
+    signs.any(|(real, imaginary)| {
+        (real.is_empty() || is_real(real)) && (imaginary.len() == 1 || is_real(imaginary))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::print;
@@ -140,6 +154,16 @@ mod tests {
 
     fn fraction(n: i64, d: i64) -> Option<Number> {
         Some(Number::rational(Rational::new(n.into(), d.into())))
+    }
+
+    #[test]
+    fn complex_numbers_are_known_as_such() {
+        for text in ["+i", "-i", "1+2i", "1.5e3-2e-4i", "+inf.0i", "1/2+3/4i", "1@2", "-1.5@+2", "+2i"] {
+            assert!(is_complex(text) && ten(text).is_none(), "{text}");
+        }
+        for text in ["i", "hi", "a+i", "+", "-", "1+", "x@y", "1@", "a-i", "+hi", "...", "->i", "1+i2"] {
+            assert!(!is_complex(text), "{text}");
+        }
     }
 
     #[test]

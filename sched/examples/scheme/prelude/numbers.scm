@@ -99,3 +99,13 @@
 (define (floor/ a b) (values (floor-quotient a b) (floor-remainder a b)))
 (define (truncate/ a b) (values (quotient a b) (remainder a b)))
 (define (div-and-mod a b) (floor/ a b))
+
+; All numbers are real. What makes others says that there are none.
+(define (make-rectangular real imaginary)
+  (if (eqv? imaginary 0) real (%no-complex "make-rectangular" (list real imaginary))))
+
+(define (make-polar magnitude angle)
+  (if (eqv? angle 0) magnitude (%no-complex "make-polar" (list magnitude angle))))
+
+(define (%no-complex name parts)
+  (raise (%make-condition (string-append name ": this Scheme has no complex numbers:") parts)))
