@@ -30,6 +30,17 @@ has_std() {
     lib=$(rustc --print target-libdir --target "$1" 2>/dev/null) && compgen -G "$lib/libstd-*.rlib" >/dev/null
 }
 
+# runs_here NAME: can its tests be built and run on this machine?
+runs_here() {
+    architecture "$1"
+    if [ -x "$CARGO_CROSS" ]; then
+        [ -d "$(dirname "$(dirname "$CARGO_CROSS")")/toolchain/lib/rustlib/$TARGET" ]
+    else
+        # x32 needs a kernel that has it, so a virtual machine.
+        [ "$1" != x32 ] && has_std "$TARGET" && command -v "$GNU-gcc" >/dev/null && { [ -z "$QEMU" ] || command -v "$QEMU" >/dev/null; }
+    fi
+}
+
 # cargo_for NAME COMMAND...: cargo COMMAND for that architecture.
 cargo_for() {
     local name=$1 command=$2

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # What it takes to build and run the tests for other architectures on a Debian or Ubuntu x86-64 machine: the standard library of each target, a
-# cross linker, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing.
+# cross linker, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing. Fails if it could not get it all.
+#
+# Downloads come from rustup (standard libraries), or, where that cannot be had, from the machine's Debian mirror (packages, sources).
 #
 #   ci/setup-cross.sh [NAME...]        names: see ci/architectures.sh; default: all
 set -euo pipefail
@@ -9,8 +11,10 @@ cd "$(dirname "$0")/.."
 
 names=("$@")
 [ $# -gt 0 ] || names=("${ARCHITECTURES[@]}")
-# It has everything, or this script had it made.
-[ ! -x "$CARGO_CROSS" ] || exit 0
+missing_names=()
+for name in "${names[@]}"; do runs_here "$name" || missing_names+=("$name"); done
+[ ${#missing_names[@]} -gt 0 ] || exit 0
+names=("${missing_names[@]}")
 
 missing_std=()
 for name in "${names[@]}"; do

@@ -31,7 +31,7 @@ const MADV_GUARD_INSTALL: c_int = 102;
 pub enum GuardPages {
     /// No guard page: for stacks whose code checks its limit in each prologue.
     Off,
-    /// Marks in the page table where the kernel has them (Linux 6.13), `mprotect` otherwise.
+    /// Marks in the page table where a try shows that the kernel makes them (Linux 6.13), `mprotect` otherwise.
     #[default]
     Cheapest,
     /// Always by `mprotect`, which takes up two mappings of the process for each stack.

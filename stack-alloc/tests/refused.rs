@@ -51,12 +51,15 @@ fn mmap_refused() {
 fn what_is_cached_is_given_back_before_mmap_is_refused() {
     let child = in_child("what_is_cached_is_given_back_before_mmap_is_refused", || {
         let pool = StackPool::default();
-        let (stack, stkbars) = pool.alloc(1 << 30).unwrap();
+        // As large as is cached.
+        let large = (SizeClass::MAX.bytes() / 16).min(1 << 30);
+        let (stack, stkbars) = pool.alloc(large).unwrap();
         // SAFETY: nothing runs on it.
         unsafe { pool.free(stack, stkbars) };
-        // 256 MiB take 512 MiB for a moment: more than is left, unless the cached stack goes.
-        limit_address_space(address_space() as libc::rlim_t + (64 << 20));
-        let (stack, stkbars) = pool.alloc(256 << 20).expect("the cached stack was given back");
+        assert_eq!(pool.stats().cached(), 1);
+        // A quarter takes half for a moment: more than is left, unless the cached stack goes.
+        limit_address_space((address_space() + large / 16) as libc::rlim_t);
+        let (stack, stkbars) = pool.alloc(large / 4).expect("the cached stack was given back");
         assert_eq!(pool.stats().cached(), 0);
         common::tag(&stack, &stkbars);
     });

@@ -5,7 +5,8 @@
 
 mod common;
 
-use barrier_arch::reference::{self, Memory};
+use barrier_arch::arch::{SLOT_BYTES, sp_after};
+use barrier_arch::reference::{self, Memory, live_sp};
 use barrier_arch::{SizeClass, Spacing, StkbarSlice, Stub, is_barrier, patch};
 use common::{SPACINGS, peek, poke};
 use proptest::prelude::*;
@@ -59,7 +60,9 @@ impl Synthetic {
         let sp = bars.stack_hi();
         let mut this = Synthetic { pool, stack, bars, frames: Vec::new(), pointers: Vec::new(), sp };
         for (i, &words) in locals.iter().enumerate() {
-            if this.sp - this.stack.limit() >= (words + 2) * WORD {
+            // What the callee has of the caller's frame, the slot, the frame pointer, and what may be lost by aligning.
+            let link = live_sp(0).wrapping_neg() + 3 * SLOT_BYTES;
+            if this.sp - this.stack.limit() >= link + words * WORD {
                 this.push(i, words);
             }
         }
@@ -70,9 +73,12 @@ impl Synthetic {
     fn push(&mut self, i: usize, words: usize) {
         let pc = if i == 0 { 0 } else { 0x40_0000 + 16 * i };
         let caller_fp = self.frames.last().map_or(0, |f| self.bars.stack_hi() - f.slot - WORD);
-        let slot = self.push_word(pc);
+        let slot = self.push_slot(pc);
         self.frames.push(Frame { slot, pc });
         self.push_pointer(caller_fp);
+        while self.sp > live_sp(self.bars.stack_hi() - slot) {
+            self.push_word(0);
+        }
         for local in 0..words {
             match local % 4 {
                 // Into this frame; the bounds of the used part; an integer that looks like an address.
@@ -82,6 +88,15 @@ impl Synthetic {
                 _ => drop(self.push_word(self.bars.stack_hi() - slot)),
             };
         }
+    }
+
+    /// A return slot, which may be wider than a word.
+    fn push_slot(&mut self, pc: usize) -> usize {
+        let at = (self.sp - SLOT_BYTES) / SLOT_BYTES * SLOT_BYTES;
+        while self.sp > at + WORD {
+            self.push_word(0);
+        }
+        self.push_word(pc)
     }
 
     fn push_word(&mut self, word: usize) -> usize {
@@ -100,7 +115,7 @@ impl Synthetic {
         let mut thresholds = spacing.thresholds(self.sp);
         for frame in &self.frames {
             let slot = self.bars.stack_hi() - frame.slot;
-            if thresholds.wants(slot + WORD) {
+            if thresholds.wants(sp_after(slot)) {
                 // SAFETY: the return slot of a frame of a stack that nothing runs on.
                 match unsafe { patch::install(&self.bars, slot) } {
                     Ok(()) => thresholds.placed(),
@@ -115,7 +130,7 @@ impl Synthetic {
         for frame in self.frames.drain(..n.min(self.frames.len() - 1)) {
             let slot = self.bars.stack_hi() - frame.slot;
             assert_eq!(returned(slot), frame.pc);
-            self.sp = slot + WORD;
+            self.sp = sp_after(slot);
         }
     }
 
@@ -138,7 +153,7 @@ impl Synthetic {
 fn returned(slot: usize) -> usize {
     let pc = peek(slot);
     match Stub::at(pc) {
-        Some(stub) => reference::hit(stub, slot + WORD, &mut Live).expect("a barrier has a record"),
+        Some(stub) => reference::hit(stub, sp_after(slot), &mut Live).expect("a barrier has a record"),
         None => pc,
     }
 }
@@ -186,7 +201,7 @@ fn expected(old: &Synthetic, new_bars: &StkbarSlice, distance: usize, pointers: 
         return new_bars.stub(index).pc();
     }
     if pointers.contains(&distance) && (old.sp..=old_hi).contains(&word) {
-        word + new_hi - old_hi
+        word.wrapping_add(new_hi.wrapping_sub(old_hi))
     } else {
         word
     }
@@ -253,11 +268,11 @@ proptest! {
 #[test]
 fn growing_and_shrinking_with_barriers_in_all_modes() {
     for (spacing, at_least) in SPACINGS.into_iter().zip([0, 3, 90]) {
-        let mut stack = Synthetic::new(16, spacing, &[8; 100]);
+        let mut stack = Synthetic::new(17, spacing, &[8; 100]);
         stack.install(spacing);
         assert!(stack.bars.len() >= at_least, "{spacing:?}: {}", stack.bars);
         stack.return_from(2);
-        for log2 in [SizeClass::of(1 << 20).unwrap().log2(), 15] {
+        for log2 in [SizeClass::of(1 << 20).unwrap().log2(), 16] {
             let (pool, new, new_bars) = alloc(log2, spacing);
             stack.sp = check(&stack, &new, &new_bars).unwrap();
             let old = (stack.stack, stack.bars, stack.pool);
@@ -275,9 +290,16 @@ fn stack_pointers_of_other_stacks_are_refused() {
     let (_, old, old_bars) = alloc(14, Spacing::default());
     let (_, new, new_bars) = alloc(15, Spacing::default());
     let hi = old_bars.stack_hi();
-    for sp in
-        [0, old.base(), old.limit() - WORD, hi + WORD, old.top(), hi - 4, new_bars.stack_hi(), usize::MAX]
-    {
+    for sp in [
+        0,
+        old.base(),
+        old.limit() - WORD,
+        hi + WORD,
+        old.top(),
+        hi - WORD / 2,
+        new_bars.stack_hi(),
+        usize::MAX,
+    ] {
         // SAFETY: it is refused before anything is touched.
         let error = unsafe { relocate((&old, &old_bars), (&new, &new_bars), sp, |_| unreachable!()) };
         assert_eq!(error, Err(RelocateError::BadStackPointer { sp, limit: old.limit(), stack_hi: hi }));
