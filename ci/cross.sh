@@ -33,8 +33,14 @@ quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.pack
 logs=$CARGO_TARGET_DIR/logs
 mkdir -p "$logs"
 
-# What is run there. The table's columns are test binaries of these.
-crates=(-p barrier-arch -p stack-alloc -p unwind-walk -p gc-mark --lib --tests)
+# What is run everywhere. The table's columns are test binaries of these and the next.
+crates=(-p barrier-arch -p unwind-walk --lib --tests)
+# What is run besides on these. Not the heap's own tests, which have nothing of the architecture, but minutes of addresses to look at.
+further_names=(i686 aarch64)
+further=(-p stack-alloc -p gc-mark --lib)
+for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
+    further+=(--test "$test")
+done
 # The scheduler with a real collector, on native frames. The other files are about x86-64's instructions, or other people's code, or text.
 runtime=(-p integration-tests)
 for test in tasks collector timers oracle panic_far go_dirty go_freed go_reuse; do runtime+=(--test "$test"); done
@@ -46,8 +52,9 @@ patience=600
 
 build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
     rm -f "$logs/$1".{log,json,tests}
-    local what
-    for what in crates runtime; do
+    local what parts=(crates)
+    [[ " ${further_names[*]} " != *" $1 "* ]] || parts+=(further runtime)
+    for what in "${parts[@]}"; do
         local -n selected=$what
         cargo_for "$1" test --no-run --message-format=json-render-diagnostics "${quick[@]}" "${selected[@]}" \
             2>>"$logs/$1.log" >>"$logs/$1.json" || echo "error: could not compile everything" >>"$logs/$1.log"

@@ -2,7 +2,7 @@
 
 mod simulated;
 
-use barrier_arch::arch::SLOT_BYTES;
+use barrier_arch::arch::{SLOT_BYTES, sp_after};
 use barrier_arch::reference::frame_bytes;
 use barrier_arch::{Key, Spacing, Stub, is_barrier};
 use gc_mark::verify::Reached;
@@ -58,6 +58,20 @@ fn barriers_stand_where_the_mode_promises() {
         }
     }
 }
+/// How many of these slots get a barrier where each stands twice as far from `sp` as the one before, or at the next that there is.
+fn doublings(sp: usize, slots: impl Iterator<Item = usize>) -> usize {
+    let mut slots: Vec<usize> = slots.collect();
+    slots.sort_unstable();
+    let mut next = Spacing::FIRST;
+    let mut wants = |slot| {
+        sp_after(slot) - sp >= next && {
+            next *= 2;
+            true
+        }
+    };
+    slots.into_iter().filter(|&slot| wants(slot)).count()
+}
+
 #[test]
 fn a_refused_frame_passes_its_barrier_to_the_next() {
     // Seven of eight functions refuse. The outermost frame is of the first kind.
@@ -68,9 +82,13 @@ fn a_refused_frame_passes_its_barrier_to_the_next() {
         let inner = &program.stack.frames[1..program.stack.frames.len() - 1];
         let expected = match spacing {
             Spacing::Off => 0,
-            Spacing::Exponential { .. } => 6,
+            Spacing::Exponential { .. } => {
+                let slots = inner.iter().filter(|frame| frame.shape == 3).map(|frame| frame.slot);
+                doublings(program.stack.sp(), slots)
+            }
             Spacing::EveryFrame => inner.iter().filter(|frame| frame.shape == 3).count(),
         };
+        assert!(spacing == Spacing::Off || expected >= 5, "{expected} barriers");
         program.start();
         let report = program.first_scan().report();
         let (sp, slots) = (program.stack.sp(), barriers(&program));

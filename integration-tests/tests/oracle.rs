@@ -117,17 +117,10 @@ fn culprit(current: &Current<'_, Vouched>, job: &Job) -> usize {
 
 /// Stores what is hidden, and leaves no trace of it in this frame or a register.
 fn store_hidden(slot: usize, hidden: usize) {
-    // SAFETY: the slot is a word of a live frame on this stack, which reads it when it goes on.
-    unsafe {
-        std::arch::asm!(
-            "xor {value}, {mask}",
-            "mov [{slot}], {value}",
-            "xor {value:e}, {value:e}",
-            value = inout(reg) hidden => _,
-            mask = in(reg) HIDDEN,
-            slot = in(reg) slot,
-            options(nostack)
-        );
+    // Byte by byte: the whole of it never is in a register.
+    for (i, (byte, mask)) in hidden.to_ne_bytes().into_iter().zip(HIDDEN.to_ne_bytes()).enumerate() {
+        // SAFETY: the slot is a word of a live frame on this stack, which reads it when it goes on.
+        unsafe { (slot as *mut u8).add(i).write_volatile(byte ^ black_box(mask)) };
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use barrier_arch::SizeClass;
 use barrier_arch::host::{Evidence, Unsupported};
 use integration_tests::MODES;
 use integration_tests::native::{Cell, Native};
@@ -129,7 +130,7 @@ fn a_runtime_may_be_dropped_with_tasks_of_every_kind_in_it() {
 
 #[test]
 fn bad_input_is_refused() {
-    for bytes in [0, 3000, 1024, 1 << 41] {
+    for bytes in [0, 3000, 1024, 2 * SizeClass::MAX.bytes()] {
         let error = Native::builder(16 << 20).stack_bytes(bytes).start().unwrap_err();
         assert!(matches!(error, StartError::StackSize(_)), "{error}");
         assert!(error.to_string().contains(&bytes.to_string()), "{error}");

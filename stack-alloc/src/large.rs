@@ -90,14 +90,15 @@ mod tests {
         large.put(stack(16)).unwrap();
         large.put(stack(16)).unwrap();
         drop(into_mapping(large.put(stack(16)).unwrap_err()));
-        // 64 GiB, and there is something already.
-        drop(into_mapping(large.put(stack(36)).unwrap_err()));
+        // As much as all may be, and there is something already.
+        let most = SizeClass::MAX.log2() as usize - 4;
+        drop(into_mapping(large.put(stack(most)).unwrap_err()));
         let class = SizeClass::of(1 << 16).unwrap();
         assert_eq!(large.cached(class), 2);
         drop(large.take(class).map(into_mapping));
         drop(large.take(class).map(into_mapping));
         assert!(large.take(class).is_none());
-        large.put(stack(36)).unwrap();
+        large.put(stack(most)).unwrap();
         assert_eq!((large.rate.hits, large.rate.misses), (2, 1));
     }
 }

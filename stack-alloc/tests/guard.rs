@@ -152,8 +152,8 @@ fn an_overflow_faults_on_an_older_kernel() {
     assert_faulted(&child, "at the limit");
 }
 
-/// Maps every other page differently, until the process can have no more maps.
-fn use_up_maps() -> (usize, usize) {
+/// Maps every other page differently, until the process can have no more maps. There is an end to them on Linux, but not in QEMU's user mode.
+fn use_up_maps() -> Option<(usize, usize)> {
     let bytes = 4096 * 140_000;
     // SAFETY: a new mapping.
     let start = unsafe {
@@ -164,10 +164,12 @@ fn use_up_maps() -> (usize, usize) {
     for page in (0..bytes).step_by(2 * 4096) {
         // SAFETY: a page of the new mapping.
         if unsafe { libc::mprotect(start.byte_add(page), 4096, libc::PROT_NONE) } != 0 {
-            return (start as usize, bytes);
+            return Some((start as usize, bytes));
         }
     }
-    panic!("this process can have more than 140,000 maps");
+    // SAFETY: mapped above.
+    unsafe { libc::munmap(start, bytes) };
+    None
 }
 
 #[test]
@@ -179,7 +181,10 @@ fn a_process_out_of_maps_gets_errors_and_loses_nothing() {
         let plain = StackPool::new(Config { guard: GuardPages::Off, ..config });
         let mut row: Vec<_> = (0..8).map(|_| plain.alloc(64 << 10).unwrap()).collect();
         row.sort_by_key(|(stack, _)| stack.base());
-        let (start, bytes) = use_up_maps();
+        let Some((start, bytes)) = use_up_maps() else {
+            assert!(!cfg!(target_arch = "x86_64"), "this process can have more than 140,000 maps");
+            return;
+        };
 
         let error = pool.alloc(1 << 20).expect_err("no map is left for a guard");
         assert!(matches!(error, StackError::Guard { .. } | StackError::Map { .. }), "{error}");

@@ -268,7 +268,7 @@ proptest! {
 #[test]
 fn growing_and_shrinking_with_barriers_in_all_modes() {
     for (spacing, at_least) in SPACINGS.into_iter().zip([0, 3, 90]) {
-        let mut stack = Synthetic::new(17, spacing, &[8; 100]);
+        let mut stack = Synthetic::new(17, spacing, &[16; 100]);
         stack.install(spacing);
         assert!(stack.bars.len() >= at_least, "{spacing:?}: {}", stack.bars);
         stack.return_from(2);

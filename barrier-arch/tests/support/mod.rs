@@ -7,6 +7,7 @@ pub mod target;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use barrier_arch::arch::{self, Context, own_frame};
 use barrier_arch::description::{self, FrameRecord};
@@ -17,6 +18,7 @@ pub const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 102
 
 /// Address space of twice the class's size, of which the aligned stack inside is used.
 pub struct TestStack {
+    _turn: Option<MutexGuard<'static, ()>>,
     map: *mut libc::c_void,
     len: usize,
     pub bars: StkbarSlice,
@@ -39,14 +41,22 @@ fn reserve(bytes: usize) -> (*mut libc::c_void, usize) {
     maps.find(|&(found, _)| found != libc::MAP_FAILED).expect("there is room for a stack")
 }
 
+/// Among 32-bit addresses there may be room for no more than one aligned gigabyte: tests that run at the same time take turns.
+fn turn(bytes: usize) -> Option<MutexGuard<'static, ()>> {
+    static LARGE: Mutex<()> = Mutex::new(());
+    let large = usize::BITS == 32 && bytes >= SizeClass::MAX.bytes() / 4;
+    large.then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 impl TestStack {
     pub fn new(bytes: usize, spacing: Spacing) -> TestStack {
         let class = SizeClass::of(bytes).unwrap();
+        let turn = turn(bytes);
         let (map, len) = reserve(bytes);
         let base = NonNull::new((map as usize).next_multiple_of(bytes) as *mut u8).unwrap();
         // SAFETY: `base` is aligned and `bytes` long within the mapping, which lives as long as `self`.
         let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
-        TestStack { map, len, bars }
+        TestStack { _turn: turn, map, len, bars }
     }
 
     /// Runs `f` on this stack and returns its result; a panic inside comes out here.

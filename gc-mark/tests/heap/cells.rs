@@ -29,7 +29,7 @@ pub(crate) const NULL: Ref = Ref { address: 0, id: 0 };
 
 pub(crate) const WORD: usize = size_of::<usize>();
 /// Bits of an object's first word that say how many fields it has; the others say how many words.
-const FIELD_BITS: u32 = if usize::BITS == 64 { 32 } else { 9 };
+const FIELD_BITS: u32 = if usize::BITS == 64 { 32 } else { 8 };
 
 // SAFETY: `Ref`s are made by `make` alone, or null; every word is stored by it.
 unsafe impl ObjectModel for Cells {

@@ -7,6 +7,9 @@ use gc_mark::heap::{HeapConfig, HeapError, MarkSweep};
 use crate::cells::{Cells, collect, heap_of, make};
 
 const MIB: usize = 1 << 20;
+/// What the process may have of addresses, and a heap that is more.
+const ADDRESSES: usize = if usize::BITS == 64 { 2048 * MIB } else { 512 * MIB };
+const TOO_LARGE: usize = if usize::BITS == 64 { 8192 * MIB } else { 1024 * MIB };
 
 /// Set in the child process, which runs with little address space.
 const CHILD: &str = "GC_MARK_TEST_WITH_RLIMIT_AS";
@@ -18,7 +21,7 @@ fn a_refused_reservation_is_an_error_with_advice() {
     }
     let test = std::env::current_exe().unwrap();
     let output = Command::new("sh")
-        .args(["-c", "ulimit -v 2097152 && exec \"$@\"", "sh"]) // 2 GiB, as RLIMIT_AS
+        .args(["-c", &format!("ulimit -v {} && exec \"$@\"", ADDRESSES / 1024), "sh"]) // KiB, as RLIMIT_AS
         .arg(test)
         .args(["--exact", "host::a_refused_reservation_is_an_error_with_advice", "--nocapture"])
         .env(CHILD, "1")
@@ -31,9 +34,9 @@ fn a_refused_reservation_is_an_error_with_advice() {
 
 fn little_address_space() {
     let heap = |limit_bytes| MarkSweep::new(Cells, HeapConfig { limit_bytes, growth_percent: 100 });
-    let error = heap(8 << 30).unwrap_err();
+    let error = heap(TOO_LARGE).unwrap_err();
     let HeapError::Map { bytes, .. } = &error else { panic!("{error}") };
-    assert!(*bytes > 8 << 30);
+    assert!(*bytes > TOO_LARGE);
     for part in [&bytes.to_string(), "address space", "HeapConfig::limit_bytes", "RLIMIT_AS", "ulimit -v"] {
         assert!(error.to_string().contains(part), "{part}: {error}");
     }

@@ -70,7 +70,7 @@ fn words_far_from_the_arena_are_no_objects() {
     let heap = heap_of(BLOCK);
     let cell = make(&heap, &mut heap.cache(), 1, &[], 16).unwrap();
     // The number of a block is kept in 32 bits: an address 2^48 away would have the same one.
-    for distance in (16..64).map(|bit| 1_usize << bit) {
+    for distance in (16..usize::BITS).map(|bit| 1_usize << bit) {
         for word in [cell.address.wrapping_add(distance), cell.address.wrapping_sub(distance)] {
             assert_eq!(heap.object_at(word), None);
             assert!(!heap.mark(Object(word)) && !heap.is_marked(Object(word)));

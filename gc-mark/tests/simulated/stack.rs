@@ -103,9 +103,10 @@ impl SimStack {
         let Live { shape: caller_shape, sp: cfa, slot, fp, locals, .. } = self.running();
         let caller = reference::Frame { sp: cfa, fp, slot, locals };
         let words = shapes.get(shape).locals;
+        // All of the frame, also what its callees will have of it: a conservative scan looks there.
+        (cfa - self.machine.frame_bytes(words)..cfa).step_by(SLOT_BYTES).for_each(|address| Words.store(address, 0));
         let reference::Frame { sp, fp, slot, locals } =
             self.machine.call(&caller, words, shapes.pc(caller_shape), &mut Words);
-        (0..words).for_each(|i| Words.store(locals + SLOT_BYTES * i, 0));
         self.frames.push(Live { shape, sp, cfa, slot, fp, locals });
     }
 
