@@ -104,7 +104,9 @@ impl SimStack {
         let caller = reference::Frame { sp: cfa, fp, slot, locals };
         let words = shapes.get(shape).locals;
         // All of the frame, also what its callees will have of it: a conservative scan looks there.
-        (cfa - self.machine.frame_bytes(words)..cfa).step_by(SLOT_BYTES).for_each(|address| Words.store(address, 0));
+        (cfa - self.machine.frame_bytes(words)..cfa)
+            .step_by(SLOT_BYTES)
+            .for_each(|address| Words.store(address, 0));
         let reference::Frame { sp, fp, slot, locals } =
             self.machine.call(&caller, words, shapes.pc(caller_shape), &mut Words);
         self.frames.push(Live { shape, sp, cfa, slot, fp, locals });
