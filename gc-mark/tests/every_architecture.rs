@@ -5,20 +5,12 @@
 
 mod simulated;
 
-use barrier_arch::description::{self, Architecture};
-use barrier_arch::reference::Machine;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use simulated::MODES;
-use simulated::decode;
+use simulated::decode::{self, machines};
 use simulated::generate::{descents, lives};
 use simulated::life::{Event, Life};
-
-/// Whose rules can be kept here: operations on barriers go by this machine's, and must not take what is alive by another's for popped.
-fn machines() -> impl Iterator<Item = &'static Architecture> {
-    let host = Machine::of(description::host().unwrap()).linkage_bytes();
-    description::ALL.iter().copied().filter(move |arch| Machine::of(arch).linkage_bytes() >= host)
-}
 
 /// By all rules in all modes; returns how many cycles were completed.
 fn everywhere(events: &[Event]) -> usize {
@@ -46,4 +38,14 @@ fn lives_come_to_collections() {
     let bytes: Vec<u8> = (0..8000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     assert!(everywhere(&decode::events(&bytes)) > 20 * machines().count());
     assert!(machines().any(|arch| arch.link_register.is_some()) && machines().count() >= 2);
+}
+
+/// Bytes that once showed something wrong, each in a file whose name says what.
+#[test]
+fn what_a_fuzzer_found() {
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/regressions/histories");
+    for file in std::fs::read_dir(found).expect("the fuzzers' directory") {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        bytes.split_first().into_iter().for_each(|(&whose, history)| decode::live(whose, history));
+    }
 }

@@ -5,24 +5,18 @@ mod common;
 use std::sync::mpsc;
 use std::thread;
 
-use barrier_arch::{SizeClass, StkbarSlice};
+use barrier_arch::StkbarSlice;
+use common::model::{Model, Op};
 use common::{SPACINGS, assert_tagged, tag};
 use proptest::prelude::*;
 use stack_alloc::{Config, GuardPages, Stack, StackCache, StackPool};
 
-/// One step; `via` chooses the pool or one of two caches, `which` one of the live stacks.
-#[derive(Clone, Debug)]
-enum Op {
-    Alloc { log2: u32, via: usize },
-    Free { which: prop::sample::Index, via: usize },
-    Flush { via: usize },
-    Trim,
-}
-
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         5 => (prop_oneof![11u32..16, 16u32..24], 0usize..3).prop_map(|(log2, via)| Op::Alloc { log2, via }),
-        4 => (any::<prop::sample::Index>(), 0usize..3).prop_map(|(which, via)| Op::Free { which, via }),
+        4 => (any::<usize>(), 0usize..3).prop_map(|(which, via)| Op::Free { which, via }),
+        1 => (0usize..1 << 20, 0usize..3).prop_map(|(bytes, via)| Op::AllocBytes { bytes, via }),
+        2 => (any::<usize>(), any::<usize>(), 0usize..9000).prop_map(|(from, to, used)| Op::Relocate { from, to, used }),
         1 => (0usize..2).prop_map(|via| Op::Flush { via }),
         1 => Just(Op::Trim),
     ]
@@ -43,82 +37,6 @@ fn config() -> impl Strategy<Value = Config> {
     )
 }
 
-struct Model {
-    pool: StackPool,
-    caches: [StackCache; 2],
-    live: Vec<(Stack, StkbarSlice)>,
-}
-
-impl Model {
-    fn new(config: Config) -> Model {
-        let pool = StackPool::new(config);
-        let caches = [pool.cache(), pool.cache()];
-        Model { pool, caches, live: Vec::new() }
-    }
-
-    fn step(&mut self, op: Op) {
-        match op {
-            Op::Alloc { log2, via } => self.alloc(1 << log2, via),
-            Op::Free { which, via } if !self.live.is_empty() => {
-                let (stack, stkbars) = self.live.swap_remove(which.index(self.live.len()));
-                self.free(stack, stkbars, via);
-            }
-            Op::Free { .. } => {}
-            Op::Flush { via } => self.caches[via].flush(),
-            Op::Trim => {
-                self.pool.trim();
-            }
-        }
-        self.check();
-    }
-
-    fn alloc(&mut self, size: usize, via: usize) {
-        let (stack, stkbars) = match self.caches.get_mut(via) {
-            Some(cache) => cache.alloc(size),
-            None => self.pool.alloc(size),
-        }
-        .unwrap();
-        let overlaps =
-            |(other, _): &&(Stack, StkbarSlice)| stack.base() < other.top() && other.base() < stack.top();
-        assert!(self.live.iter().find(overlaps).is_none(), "{stack:?} is handed out twice");
-        assert!(stkbars.is_empty());
-        tag(&stack, &stkbars);
-        self.live.push((stack, stkbars));
-    }
-
-    fn free(&mut self, stack: Stack, stkbars: StkbarSlice, via: usize) {
-        match self.caches.get_mut(via) {
-            // SAFETY: nothing runs on it.
-            Some(cache) => unsafe { cache.free(stack, stkbars) },
-            // SAFETY: as above.
-            None => unsafe { self.pool.free(stack, stkbars) },
-        }
-    }
-
-    fn check(&self) {
-        let stats = self.pool.stats();
-        for class in SizeClass::all() {
-            let expected = self.live.iter().filter(|(stack, _)| stack.class() == class).count();
-            assert_eq!(stats.class(class).in_use, expected, "{class:?}");
-        }
-        if !self.pool.config().electric_fence {
-            assert_eq!(stats.mapped_bytes, stats.in_use_bytes() + stats.cached_bytes(), "{stats:?}");
-        }
-        self.live.iter().for_each(|(stack, stkbars)| assert_tagged(stack, stkbars));
-    }
-
-    fn finish(mut self) {
-        while let Some((stack, stkbars)) = self.live.pop() {
-            self.free(stack, stkbars, self.live.len() % 3);
-        }
-        self.check();
-        drop(self.caches);
-        self.pool.trim();
-        let stats = self.pool.stats();
-        assert_eq!((stats.mapped_bytes, stats.mappings, stats.cached()), (0, 0, 0));
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -127,6 +45,15 @@ proptest! {
         let mut model = Model::new(config);
         ops.into_iter().for_each(|op| model.step(op));
         model.finish();
+    }
+}
+
+/// Bytes that once showed something wrong, each in a file whose name says what.
+#[test]
+fn what_a_fuzzer_found() {
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/regressions/api");
+    for file in std::fs::read_dir(found).expect("the fuzzers' directory") {
+        common::model::run(&std::fs::read(file.unwrap().path()).unwrap());
     }
 }
 

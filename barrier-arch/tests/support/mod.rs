@@ -1,6 +1,7 @@
 //! A stack of any class to run closures on, and the frames of whoever asks.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
 
+pub mod history;
 pub mod plain;
 pub mod target;
 

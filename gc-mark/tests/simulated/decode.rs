@@ -1,7 +1,24 @@
 //! Histories from a fuzzer's bytes: any bytes are one, and a byte changed, taken out or put in changes little.
 
-use super::life::Event;
+use barrier_arch::description::{self, Architecture};
+use barrier_arch::reference::Machine;
+
+use super::MODES;
+use super::life::{Event, Life};
 use super::op::Op;
+
+/// Whose rules can be kept here: operations on barriers go by this machine's, and must not take what is alive by another's for popped.
+pub fn machines() -> impl Iterator<Item = &'static Architecture> {
+    let host = Machine::of(description::host().unwrap()).linkage_bytes();
+    description::ALL.iter().copied().filter(move |arch| Machine::of(arch).linkage_bytes() >= host)
+}
+
+/// Lives through what `bytes` stand for, by the rules and in the mode that `whose` stands for.
+pub fn live(whose: u8, bytes: &[u8]) {
+    let all: Vec<_> = machines().flat_map(|arch| MODES.map(|spacing| (arch, spacing))).collect();
+    let (arch, spacing) = all[usize::from(whose) % all.len()];
+    Life::new(arch, spacing).through(&events(bytes));
+}
 
 /// Bytes of one event.
 const EVENT: usize = 4;

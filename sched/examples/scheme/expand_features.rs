@@ -3,8 +3,8 @@
 
 use super::alias::base_name;
 use super::expand::{Expander, Form};
+use super::features::FEATURES;
 use super::keyword::Keyword;
-use super::primitives::system::FEATURES;
 use super::syntax::Syntax;
 use super::syntax_error::Checked;
 

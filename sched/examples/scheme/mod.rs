@@ -22,6 +22,8 @@
 )]
 
 mod alias;
+#[cfg(test)]
+mod any_source;
 pub mod cli;
 pub mod codegen;
 pub mod concurrency;
@@ -37,6 +39,7 @@ mod expand_macro;
 mod expand_record;
 pub mod extent;
 pub mod fault;
+mod features;
 pub mod frame_table;
 pub mod globals;
 mod import_sets;

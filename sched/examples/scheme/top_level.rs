@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::core::{Datum, Span};
+use super::features::FEATURES;
 use super::import_sets::{ImportSet, Imports, Missing};
-use super::primitives::system::FEATURES;
 use super::reader;
 use super::syntax::{Syntax, SyntaxKind};
 use super::syntax_error::{Checked, Fault, SyntaxError};

@@ -1,6 +1,8 @@
 //! Shared by the tests: deeds that kill or cripple a process, and a look at its maps.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod model;
+
 use std::env;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

@@ -15,6 +15,8 @@
 //! Noise: words that look like frame pointers, return addresses and stubs, but lie in no return slot.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod anything;
+
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::scheme::features::FEATURES;
 use crate::scheme::machine::Machine;
 use crate::scheme::object::Kind;
 use crate::scheme::value::Value;
@@ -10,19 +11,6 @@ use crate::scheme::value::Value;
 use super::check::object;
 use super::strings::text;
 use super::{Outcome, Primitive};
-
-/// What `features` and `cond-expand` know.
-pub const FEATURES: [&str; 9] = [
-    "r7rs",
-    "exact-closed",
-    "exact-rational",
-    "full-unicode",
-    "ratios",
-    "srfi-69",
-    "return-barriers",
-    std::env::consts::OS,
-    std::env::consts::ARCH,
-];
 
 /// The primitives of this file.
 pub fn table() -> Vec<Primitive> {

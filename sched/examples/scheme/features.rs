@@ -1,0 +1,14 @@
+//! What this implementation says it has.
+
+/// What `features` and `cond-expand` know.
+pub const FEATURES: [&str; 9] = [
+    "r7rs",
+    "exact-closed",
+    "exact-rational",
+    "full-unicode",
+    "ratios",
+    "srfi-69",
+    "return-barriers",
+    std::env::consts::OS,
+    std::env::consts::ARCH,
+];
