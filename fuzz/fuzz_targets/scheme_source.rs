@@ -27,10 +27,14 @@ mod expand_macro;
 mod expand_record;
 #[path = "../../sched/examples/scheme/features.rs"]
 mod features;
+#[path = "../../sched/examples/scheme/import_sets.rs"]
+mod import_sets;
 #[path = "../../sched/examples/scheme/keyword.rs"]
 mod keyword;
 #[path = "../../sched/examples/scheme/lexer.rs"]
 mod lexer;
+#[path = "../../sched/examples/scheme/libraries.rs"]
+mod libraries;
 #[path = "../../sched/examples/scheme/literal.rs"]
 mod literal;
 #[path = "../../sched/examples/scheme/numbers/mod.rs"]

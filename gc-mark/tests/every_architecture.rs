@@ -21,7 +21,7 @@ fn everywhere(events: &[Event]) -> usize {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 100,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/every_architecture.regressions"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/every_architecture.proptest-regressions"))),
         ..ProptestConfig::default()
     })]
 
