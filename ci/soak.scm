@@ -108,6 +108,27 @@
         (check "a bignum" (modulo p 1000003) (let again ((i 1) (p 1)) (if (> i n) p (again (+ i 1) (modulo (* p i) 1000003)))))
         (product (+ i 1) (* p i)))))
 
+; Tasks that send objects from each frame of a recursion while others do, one that fails far down, and a channel with and without room.
+(define (send-down k sender channel)
+  (if (= k 0)
+      sender
+      (let ((own (vector k sender)))
+        (channel-send channel own)
+        (let ((result (send-down (- k 1) sender channel)))
+          (check "a sender's own object" own (vector k sender))
+          result))))
+(define (check-channels n)
+  (let* ((channel (make-channel (modulo n 3)))
+         (senders (map (lambda (i) (spawn (lambda () (send-down n i channel)))) '(1 2 3)))
+         (falls (spawn (lambda () (fall (+ n 10))))))
+    (let loop ((left (* 3 n)) (sum 0))
+      (if (> left 0)
+          (let ((message (channel-receive channel)))
+            (loop (- left 1) (+ sum (* (vector-ref message 0) (vector-ref message 1)))))
+          (check "what was received" sum (* 6 (triangle n)))))
+    (check "what tasks return" (map join senders) '(1 2 3))
+    (check "what a task raised" (guard (e (#t e)) (join falls)) '(fallen (0)))))
+
 (define (one-round n)
   (let ((depth (+ 5 (modulo (* n 37) 90))))
     (age! n)
@@ -117,6 +138,7 @@
     (check-generator (+ 2 (modulo n 3)))
     (check-table (+ 2 (modulo n 20)))
     (check-big (+ 10 (modulo n 30)))
+    (check-channels (+ 2 (modulo n 10)))
     (check-kept n)))
 
 (let loop ((n 1))
