@@ -88,7 +88,7 @@ mutant active-after-the-first-object gc-mark/src/grey.rs gc-mark shuttle/lib who
         {
 END
 
-mutant activity-looked-at-once gc-mark/src/grey.rs gc-mark shuttle/lib what_moves_from_queue <<'END'
+mutant activity-looked-at-once gc-mark/src/grey.rs gc-mark shuttle/lib an_object_that_is_stolen <<'END'
         before & ACTIVE == 0 && self.looks_empty() && self.active.load(Ordering::SeqCst) == before
 ====
         before & ACTIVE == 0 && self.looks_empty()

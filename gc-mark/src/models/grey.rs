@@ -65,6 +65,26 @@ fn what_moves_from_queue_to_queue_is_not_overlooked() {
     });
 }
 
+/// The same, at its smallest: an object that waits in the second queue is stolen for the first one while somebody looks at both.
+#[test]
+fn an_object_that_is_stolen_is_not_overlooked() {
+    explore_priorities("grey/one-look", 20_000, || {
+        let (heap, grey) = (Arc::new(TestHeap::new(4)), Grey::new());
+        let (mut thief, mut owner) = (MarkWorker::new(&grey), MarkWorker::new(&grey));
+        let youngest = heap.allocate(&[]);
+        let child = heap.allocate(&[youngest.0]);
+        let object = heap.allocate(&[child.0]);
+        assert!(heap.mark(object));
+        owner.push(object);
+        let stealing = thread::spawn(move || {
+            let _ = thief.drain(&*heap, 1);
+            thief
+        });
+        assert!(!grey.is_empty(), "the youngest was never marked");
+        drop(stealing.join().unwrap());
+    });
+}
+
 /// Helpers that work by the quantum and leave in the middle give their objects back. (They were not active meanwhile: the model saw a collector that
 /// found nothing grey while a leaving helper held an object between two queues.)
 #[test]
