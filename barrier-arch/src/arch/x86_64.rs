@@ -150,13 +150,15 @@ mod stubs {
         ".cfi_startproc",
         ".cfi_personality 0x1b, {personality}",
         ".cfi_def_cfa 7, 0",
-        ".cfi_escape 0x10, 16, 37",             // return address is at:
+        ".cfi_escape 0x10, 16, 42",             // return address is at:
         ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
         ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
         ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
         ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
         ".cfi_escape 0x12, 0x08, 23, 0x1c",     //   dup; const1u 23; minus               t-1 &position
-        ".cfi_escape 0x94, 4, 0x1c",            //   deref_size 4; minus                  t-1 - 16·position
+        // Not `deref_size 4`: the `unwinding` crate reads a whole word for it.
+        ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff", // deref; const4u 2^32-1;
+        ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·position
         ".cfi_escape 0x08, 47, 0x1c",           //   const1u 47; minus                    &record[position].saved_lr_ptr
         ".cfi_escape 0x12, 0x06, 0x77, 0x78",   // L: dup; deref; breg7 -8                record, its slot, ours
         ".cfi_escape 0x2a, 0x28, 5, 0",         //   ge; bra E
@@ -217,13 +219,14 @@ mod stubs {
         "stack_barrier_searching_tail_\\k:",
         ".cfi_startproc",
         ".cfi_def_cfa 7, 0",
-        ".cfi_escape 0x10, 16, 37",             // the same expression as the searching stubs'
+        ".cfi_escape 0x10, 16, 42",             // the same expression as the searching stubs'
         ".cfi_escape 0x77, 0",
         ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
         ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
         ".cfi_escape 0x21",
         ".cfi_escape 0x12, 0x08, 23, 0x1c",
-        ".cfi_escape 0x94, 4, 0x1c",
+        ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff",
+        ".cfi_escape 0x1a, 0x1c",
         ".cfi_escape 0x08, 47, 0x1c",
         ".cfi_escape 0x12, 0x06, 0x77, 0x78",
         ".cfi_escape 0x2a, 0x28, 5, 0",

@@ -1,6 +1,6 @@
 //! libunwind, of both families, by its own interface: `unw_init_local`, `unw_step`, `unw_get_reg`.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::transmute;
 
 use crate::{ONE_EACH, Trace, same_frames};
@@ -88,4 +88,13 @@ fn libunwind_of_llvm() {
     ];
     let unw = load(&candidates, "libunwind-14", names, LLVM_IP);
     same_frames("LLVM libunwind", ONE_EACH, &mut |_| trace(unw));
+    // Other versions, where `ci/packages.sh` unpacks them.
+    for version in ["16", "19"] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/unwinders/usr/lib");
+        let path = CString::new(format!("{path}/llvm-{version}/lib/libunwind.so.1")).unwrap();
+        if std::path::Path::new(path.to_str().unwrap()).exists() {
+            let unw = load(&[&path], "libunwind", names, LLVM_IP);
+            same_frames(&format!("LLVM libunwind {version}"), ONE_EACH, &mut |_| trace(unw));
+        }
+    }
 }

@@ -60,10 +60,21 @@ fn all_on(package: &str, candidates: &[&str]) {
     assert!(ran > 12 && text.contains("the_unwinder_is_the_one_that_was_asked_for ... ok"), "{text}");
 }
 
+/// Other versions, where `ci/packages.sh` unpacks them.
+fn unpacked() -> Vec<String> {
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/unwinders/usr/lib");
+    let files = ["16", "19"].map(|version| format!("{target}/llvm-{version}/lib/libunwind.so.1"));
+    files.into_iter().filter(|file| Path::new(file).exists()).collect()
+}
+
 #[test]
 fn all_tests_on_llvms_libunwind() {
     let installed = ["14", "15", "16", "19"].map(|v| format!("/usr/lib/llvm-{v}/lib/libunwind.so.1"));
     all_on("libunwind-14", &installed.each_ref().map(String::as_str));
+    for unpacked in unpacked() {
+        println!("{unpacked}");
+        all_on("libunwind", &[&unpacked]);
+    }
 }
 
 /// libunwind of the nongnu project raises exceptions, too.
