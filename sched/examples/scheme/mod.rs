@@ -52,6 +52,8 @@ mod lexer;
 mod libraries;
 mod literal;
 pub mod machine;
+#[cfg(all(test, target_os = "linux"))]
+mod many_tasks_tests;
 #[cfg(test)]
 mod moving_tests;
 pub mod numbers;

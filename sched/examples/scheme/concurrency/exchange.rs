@@ -138,8 +138,11 @@ impl Locked<'_> {
     /// leaves behind may wait for its next input.
     fn look_for_deadlock(&mut self, machine: &Machine<'_>) {
         let state = &mut *self.0;
-        let programs = state.blocked.values().filter(|blocked| is_program(&blocked.task)).count();
-        if state.running > 0 || state.timed > 0 || programs == 0 || state.report.is_some() {
+        // Not to be counted for each task that blocks: there may be many.
+        if state.running > 0 || state.timed > 0 || state.report.is_some() {
+            return;
+        }
+        if !state.blocked.values().any(|blocked| is_program(&blocked.task)) {
             return;
         }
         let own = machine.current().task().id();
