@@ -31,9 +31,20 @@ use scheme::runtime::run::start as start_program;
 use scheme::stacks;
 use scheme::{Options, build};
 
+/// What `--help` says of the language.
+const LANGUAGE: &str = "\
+The language is R7RS-small without complex numbers, with hash tables (SRFI 69), sorting, boxes (SRFI 111), and tasks:
+
+  (spawn THUNK)  (join TASK [MS [VALUE]])  (yield)  (sleep MS)
+  (make-channel [CAPACITY])  (channel-send CH VALUE [MS [VALUE]])  (channel-receive CH [MS [VALUE]])  (channel-close CH)
+  (select ((receive CH X) ...) ((send CH VALUE) ...) ((join TASK X) ...) ((timeout MS) ...) or (else ...))
+  (box X)  (unbox B)  (set-box! B X)  (box-cas! B OLD NEW)
+
+sched/examples/scheme/README.md tells more.";
+
 /// Compile and run a Scheme program.
 #[derive(Debug, Parser)]
-#[command(name = "scheme")]
+#[command(name = "scheme", after_help = LANGUAGE)]
 struct Arguments {
     /// The program, or `-` for the standard input; without it, that as well, or a prompt if it is a terminal
     file: Option<PathBuf>,
