@@ -1,0 +1,23 @@
+; Objects go from vectors into a channel and nowhere else, while the collector marks: it has seen the one or the other already.
+(define size 40000)
+(define before (make-vector size #f))
+(define channel (make-channel size))
+(define after (make-vector size #f))
+(define (fill! v i) (if (< i size) (begin (vector-set! v i (list i)) (fill! v (+ i 1)))))
+(define (send-last v n)
+  (if (< n (quotient size 2))
+      (let ((x (vector-ref v (- size n 1))))
+        (vector-set! v (- size n 1) #f)
+        (channel-send channel x)
+        (vector n n n n n n n n)
+        (send-last v (+ n 1)))))
+(define (sum n s) (if (= n 0) s (sum (- n 1) (+ s (car (channel-receive channel))))))
+(define (rounds n s)
+  (if (= n 0)
+      s
+      (begin
+        (fill! before 0)
+        (fill! after 0)
+        (join (spawn (lambda () (send-last before 0) (send-last after 0))))
+        (rounds (- n 1) (+ s (sum size 0))))))
+(write (rounds 12 0)) (newline)
