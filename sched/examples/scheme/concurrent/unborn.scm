@@ -1,0 +1,11 @@
+; Tasks that nobody else knows of, and that have not begun when the collector runs.
+(define results (make-channel 100))
+(define (start i)
+  (let ((own (list i (vector i (list i)))))
+    (spawn (lambda () (channel-send results (+ (car own) (vector-ref (cadr own) 0) (car (vector-ref (cadr own) 1))))))
+    #f))
+(define (garbage n) (if (> n 0) (begin (make-vector 50 n) (garbage (- n 1)))))
+(for-each start (iota 100))
+(garbage 100000)
+(define (sum n s) (if (= n 0) s (sum (- n 1) (+ s (channel-receive results)))))
+(write (sum 100 0)) (newline)
