@@ -175,6 +175,22 @@ fn errors_that_nobody_asks_for_are_kept_to_the_end() {
     }
 }
 
+/// The object of a task that nobody else has is kept by the task: it is needed at the end, when other objects of its size have been made and
+/// dropped in plenty. With one worker, the program goes on when the task has ended.
+#[test]
+fn a_task_keeps_its_own_object() {
+    let source =
+        "(define (garbage n) (if (> n 0) (begin (make-vector 50 n) (make-vector 7 n) (garbage (- n 1)))))
+(begin (spawn (lambda () (garbage 100000) (raise 'lost))) #f)
+(sleep 1)
+'done";
+    for way in ways(false).filter(|way| way.workers == 1) {
+        let ended = run_in(way, "k.scm", source);
+        assert_eq!(ended.result.expect("the program's own end"), "done", "{way:?}");
+        assert_eq!(ended.forgotten, [(1, "k.scm:2:15: uncaught: lost".to_owned())], "{way:?}");
+    }
+}
+
 #[test]
 fn any_task_may_end_the_program() {
     let source = "(spawn (lambda () (dynamic-wind (lambda () #f) (lambda () (display \"in\") (exit 7)) (lambda () (display \"out\")))))
