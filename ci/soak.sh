@@ -32,10 +32,10 @@ soak() {
         "$scheme" ci/soak.scm --verify --oracle --profile 1000 --heap-limit 64M --stack-limit 16M "$@" -- "$seconds" 2>"$log")
     status=$?
     if ((status == 0)); then
-        lines+=("$(printf '%-52s ok, %s rounds; %s' "$name" "$rounds" "$(tail -n 1 "$log")")")
+        lines+=("$(printf '%-58s ok, %s rounds; %s' "$name" "$rounds" "$(tail -n 1 "$log")")")
     else
         failed=$((failed + 1))
-        lines+=("$(printf '%-52s FAILED with status %s' "$name" "$status")")
+        lines+=("$(printf '%-58s FAILED with status %s' "$name" "$status")")
         echo "== $name: $*"
         tail -n 40 "$log"
     fi
