@@ -113,12 +113,6 @@ mutant idle-after-the-last-look sched/src/worker.rs sched shuttle/lib nobody_sle
             queue.going_idle(self.index);
 END
 
-mutant spawned-in-mid-cycle-not-listed sched/src/shared.rs sched shuttle/lib a_whole_cycle <<'END'
-            if this.phases.now() != Phase::Off {
-====
-            if this.phases.now() == Phase::MarkTermination {
-END
-
 mutant leaves-with-an-object-in-hand gc-mark/src/grey.rs gc-mark shuttle/lib what_a_worker_leaves <<'END'
         self.grey.active.fetch_add(ENTRY + 1, Ordering::SeqCst);
         while let Some(object) = self.own.pop() {
