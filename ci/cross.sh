@@ -91,12 +91,18 @@ columns=(
     "trampoline=barrier-arch/tests/(against_reference|returns|stepped_instructions|signed|thumb)"
     "switch=barrier-arch/tests/switch"
     "install, remove, …=barrier-arch/(src/lib|tests/(patch|checker|histories|operations_checked|foreign_longjmp|go_[a-z_]*))"
-    "panics through=barrier-arch/tests/unwinding"
     "walk=unwind-walk/.*"
+    "panics through=barrier-arch/tests/unwinding"
     "stacks=stack-alloc/.*"
     "marking=gc-mark/.*"
     "tasks=integration-tests/.*"
 )
+
+# row_before: the row that README.md has; its last column moves to the end if there are more columns by now.
+row_before() {
+    grep -F "| \`${TARGET%%-*}\` | $GO |" README.md | awk -v due=$((${#columns[@]} + 3)) '
+        { last = $(NF - 1); NF -= 2; while (NF <= due - 1) $(NF + 1) = " – "; print $0 "|" last "|" }' FS='|' OFS='|'
+}
 
 table() {
     local name column rule="|---|---|---|"
@@ -106,7 +112,7 @@ table() {
     for name in "${ARCHITECTURES[@]}"; do
         architecture "$name"
         if [ ! -s "$logs/$name.log" ]; then
-            grep -F "| \`${TARGET%%-*}\` | $GO |" README.md
+            row_before
             continue
         fi
         printf '| `%s` | %s |' "${TARGET%%-*}" "$GO"

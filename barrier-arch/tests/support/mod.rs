@@ -8,7 +8,8 @@ pub mod target;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use barrier_arch::arch::{self, Context, own_frame};
 use barrier_arch::description::{self, FrameRecord};
@@ -19,7 +20,6 @@ pub const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 102
 
 /// Address space of twice the class's size, of which the aligned stack inside is used.
 pub struct TestStack {
-    _turn: Option<MutexGuard<'static, ()>>,
     map: *mut libc::c_void,
     len: usize,
     pub bars: StkbarSlice,
@@ -37,27 +37,28 @@ fn reserve(bytes: usize) -> (*mut libc::c_void, usize) {
     if found != libc::MAP_FAILED {
         return (found, 2 * bytes);
     }
-    let places = (1..).map_while(|i| bytes.checked_mul(i)).take(16);
-    let mut maps = places.map(|at| (map(at, bytes, libc::MAP_FIXED_NOREPLACE), bytes));
-    maps.find(|&(found, _)| found != libc::MAP_FAILED).expect("there is room for a stack")
-}
-
-/// Among 32-bit addresses there may be room for no more than one aligned gigabyte: tests that run at the same time take turns.
-fn turn(bytes: usize) -> Option<MutexGuard<'static, ()>> {
-    static LARGE: Mutex<()> = Mutex::new(());
-    let large = usize::BITS == 32 && bytes >= SizeClass::MAX.bytes() / 4;
-    large.then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner))
+    let places = || (1..).map_while(|i| bytes.checked_mul(i)).take(16);
+    let try_all = || {
+        places().map(|at| map(at, bytes, libc::MAP_FIXED_NOREPLACE)).find(|&found| found != libc::MAP_FAILED)
+    };
+    // Among 32-bit addresses there may be room for one aligned gigabyte only, and another test has it for the moment.
+    let mut tries = (0..60_000).map(|_| {
+        try_all().or_else(|| {
+            thread::sleep(Duration::from_millis(1));
+            None
+        })
+    });
+    (tries.find_map(|found| found).expect("there is room for a stack"), bytes)
 }
 
 impl TestStack {
     pub fn new(bytes: usize, spacing: Spacing) -> TestStack {
         let class = SizeClass::of(bytes).unwrap();
-        let turn = turn(bytes);
         let (map, len) = reserve(bytes);
         let base = NonNull::new((map as usize).next_multiple_of(bytes) as *mut u8).unwrap();
         // SAFETY: `base` is aligned and `bytes` long within the mapping, which lives as long as `self`.
         let bars = unsafe { StkbarSlice::steal(base, class, spacing) };
-        TestStack { _turn: turn, map, len, bars }
+        TestStack { map, len, bars }
     }
 
     /// Runs `f` on this stack and returns its result; a panic inside comes out here.
