@@ -19,7 +19,7 @@ seconds=${SANITIZERS_TIME_LIMIT:-900}
 lines=()
 status=0
 
-# Test programs of integration-tests for $1: all of Rust, C and C++ on stacks of our own. ThreadSanitizer does not know C++ exceptions on fibres.
+# Test programs of integration-tests for $1. Those that are about frames tell the latter two nothing.
 programs() {
     case $1 in
         address | leak) echo tasks collector oracle go_freed go_reuse exceptions ;;
@@ -27,7 +27,7 @@ programs() {
     esac
 }
 
-# What cannot pass, for $1. The sanitizers' own interceptors stand before the unwinder; a process that aborts has leaks.
+# What is left out for $1: tests of which unwinder there is, since the sanitizers' own functions stand before it, and of processes that end by abort.
 skipped() {
     case $1 in
         address | leak) echo --skip unwinders --skip aborts ;;
