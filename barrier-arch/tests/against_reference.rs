@@ -132,9 +132,9 @@ impl Scene {
     }
 }
 
-/// A stack of each class in each mode.
+/// A stack of each class in each mode, one at a time: among 32-bit addresses there is no room for two of the largest.
 fn scenes() -> impl Iterator<Item = Scene> {
-    SizeClass::all().flat_map(|class| MODES.map(|spacing| Scene::new(class, spacing)))
+    SizeClass::all().flat_map(|class| MODES.into_iter().map(move |spacing| Scene::new(class, spacing)))
 }
 
 /// Every stub of this kind, of every class, in every mode, from every position. Returns how many returns came by a stub, and how many

@@ -8,8 +8,6 @@ pub mod target;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::thread;
-use std::time::Duration;
 
 use barrier_arch::arch::{self, Context, own_frame};
 use barrier_arch::description::{self, FrameRecord};
@@ -37,18 +35,9 @@ fn reserve(bytes: usize) -> (*mut libc::c_void, usize) {
     if found != libc::MAP_FAILED {
         return (found, 2 * bytes);
     }
-    let places = || (1..).map_while(|i| bytes.checked_mul(i)).take(16);
-    let try_all = || {
-        places().map(|at| map(at, bytes, libc::MAP_FIXED_NOREPLACE)).find(|&found| found != libc::MAP_FAILED)
-    };
-    // Among 32-bit addresses there may be room for one aligned gigabyte only, and another test has it for the moment.
-    let mut tries = (0..60_000).map(|_| {
-        try_all().or_else(|| {
-            thread::sleep(Duration::from_millis(1));
-            None
-        })
-    });
-    (tries.find_map(|found| found).expect("there is room for a stack"), bytes)
+    let places = (1..).map_while(|i| bytes.checked_mul(i)).take(16);
+    let mut maps = places.map(|at| (map(at, bytes, libc::MAP_FIXED_NOREPLACE), bytes));
+    maps.find(|&(found, _)| found != libc::MAP_FAILED).expect("there is room for a stack")
 }
 
 impl TestStack {
