@@ -23,8 +23,7 @@ check() {
     local checker=$1 package=$2
     shift 2
     echo "== $checker: $package"
-    # The flags are joined with those of .cargo/config.toml.
-    if ! cargo --config "build.rustflags=[\"--cfg\",\"$checker\"]" test -p "$package" "$@" -- --nocapture --test-threads=1 \
+    if ! cargo --config "build.rustflags=[\"-C\",\"force-frame-pointers=yes\",\"--cfg\",\"$checker\"]" test -p "$package" "$@" -- --nocapture --test-threads=1 \
         ${filter:+"$filter"} >"$log.one" 2>&1; then
         failed+=("$checker: $package")
         tail -n 60 "$log.one"
