@@ -205,7 +205,7 @@ fn a_backtrace_goes_on_in_frames_that_were_captured() {
         let failure = Trial::new(spacing).run("test.scm", source).1.expect_err("a fault");
         let names: Vec<&str> =
             failure.lines().filter_map(|l| l.trim().strip_prefix("in ")?.split(' ').next()).collect();
-        assert_eq!(names, ["inner", "lambda", "middle", "outer"], "{failure}");
+        assert_eq!(names, ["inner", "lambda", "middle", "outer", "top"], "{failure}");
     }
 }
 
