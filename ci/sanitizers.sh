@@ -19,11 +19,10 @@ seconds=${SANITIZERS_TIME_LIMIT:-900}
 lines=()
 status=0
 
-# Test programs of integration-tests for $1. In instrumented programs panics do not cross barriers at present (docs/transparency.md), so those that throw are under leak only.
+# Test programs of integration-tests for $1. Those that are about frames tell the latter two nothing.
 programs() {
     case $1 in
-        address) echo tasks collector oracle go_freed ;;
-        leak) echo tasks collector oracle go_freed go_reuse exceptions ;;
+        address | leak) echo tasks collector oracle go_freed go_reuse exceptions ;;
         thread | valgrind) echo tasks collector ;;
     esac
 }

@@ -36,7 +36,7 @@
 //! Calls push 64 bits, so return slots, records and everything above are as wide as ever, upper halves zero; a [`Context`] has
 //! pointers of 32. In the registers in which they are passed, only the lower half counts.
 
-use core::arch::{asm, naked_asm};
+use core::arch::{asm, global_asm, naked_asm};
 
 use super::table::{END, PAD, SEARCHING_TAILS, TAILS, is_trampoline, landing_pad};
 use super::{Context, RecoverPoint};
@@ -91,217 +91,213 @@ macro_rules! each_class {
     };
 }
 
-/// The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
-///
-/// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top
-/// of the stack, because that is what `rsp | (2^k - 1)` gives: record i's `saved_lr_ptr` is at `t-1 - 47 -
-/// 16·i`, its `saved_lr_val` at `t-1 - 39 - 16·i`, the position at `t-1 - 23`, the length at `t-1 - 19`.
-///
-/// Each piece with unwind rules of its own has a symbol of its own, and there is no debug information on the whole: lldb takes the rules at the first
-/// address of what it thinks is one function for all of it.
-mod stubs {
-    use core::arch::global_asm;
-
-    use super::{END, PAD, SEARCHING_TAILS, TAILS, personality};
-
-    global_asm!(
-        ".pushsection .text.stack_barrier, \"ax\", @progbits",
-        ".balign 512, 0x90",
-        ".globl stack_barrier_v0_1",
-        ".hidden stack_barrier_v0_1",
-        "stack_barrier_v0_1:",
-        ".balign 512, 0x90",
-        ".skip 511, 0x90",
-        // ---- indexed stubs ------------------------------------------------------------------------------
-        each_class!(),
-        ".type stack_barrier_\\k, @function",
-        "stack_barrier_\\k:",
-        ".cfi_startproc",
-        ".cfi_personality 0x1b, {personality}",
-        ".cfi_def_cfa 7, 0",                    // CFA = rsp
-        ".cfi_escape 0x10, 16, 22",             // return address is at the address that these 22 bytes compute
-        ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
-        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
-        ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
-        ".cfi_escape 0x80, 0",                  //   breg16 0                             this very stub
-        ".cfi_escape 0x0a, 0xf0, 0x01",         //   const2u 0x1f0
-        ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·i
-        ".cfi_escape 0x08, 39, 0x1c",           //   const1u 39; minus                    &record[i].saved_lr_val
-        "nop",                                  // the byte that pc - 1 of stub 0 falls on
-        ".if \\k == 11",
-        "77:",                                  // the first stub
-        ".endif",
-        ".rept 31",
-        ".byte 0xe9",                           // stub i of class k: jmp rel32 to the class's tail
-        ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
-        ".skip 11, 0x90",
-        ".endr",
-        ".byte 0xe9",                           // stub 31, whose last byte is the next FDE's first
-        ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
-        ".skip 10, 0x90",
-        ".cfi_endproc",
-        ".size stack_barrier_\\k, . - stack_barrier_\\k",
-        ".endr",
-        // ---- searching stubs, for every-frame mode -------------------------------------------------------
-        each_class!(),
-        ".type stack_barrier_searching_\\k, @function",
-        "stack_barrier_searching_\\k:",
-        ".cfi_startproc",
-        ".cfi_personality 0x1b, {personality}",
-        ".cfi_def_cfa 7, 0",
-        ".cfi_escape 0x10, 16, 42",             // return address is at:
-        ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
-        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
-        ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
-        ".cfi_escape 0x12, 0x08, 23, 0x1c",     //   dup; const1u 23; minus               t-1 &position
-        // Not `deref_size 4`: the `unwinding` crate reads a whole word for it.
-        ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff", // deref; const4u 2^32-1;
-        ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·position
-        ".cfi_escape 0x08, 47, 0x1c",           //   const1u 47; minus                    &record[position].saved_lr_ptr
-        ".cfi_escape 0x12, 0x06, 0x77, 0x78",   // L: dup; deref; breg7 -8                record, its slot, ours
-        ".cfi_escape 0x2a, 0x28, 5, 0",         //   ge; bra E
-        ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff", // lit16; minus; skip L               next record
-        ".cfi_escape 0x23, 8",                  // E: plus_uconst 8                       &record.saved_lr_val
-        "nop",
-        ".byte 0xe9",                           // the searching stub of class k
-        ".long 77b + {searching_tails} + 192 * (\\k - 11) - (. + 4)",
-        ".skip 10, 0x90",
-        ".cfi_endproc",
-        ".size stack_barrier_searching_\\k, . - stack_barrier_searching_\\k",
-        ".endr",
-        "nop",
-        // ---- tails of the indexed stubs ------------------------------------------------------------------
-        each_class!(),
-        ".org 77b + {tails} + 128 * (\\k - 11), 0x90",
-        ".type stack_barrier_tail_\\k, @function",
-        "stack_barrier_tail_\\k:",
-        ".cfi_startproc",
-        ".cfi_def_cfa 7, 0",
-        ".cfi_escape 0x10, 16, 23",             // as the stubs, the stub's address read from the popped slot
-        ".cfi_escape 0x77, 0",
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
-        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
-        ".cfi_escape 0x21",
-        ".cfi_escape 0x77, 0x78, 0x06",         //   breg7 -8; deref                      the stub
-        ".cfi_escape 0x0a, 0xf0, 0x01",
-        ".cfi_escape 0x1a, 0x1c",
-        ".cfi_escape 0x08, 39, 0x1c",
-        "mov qword ptr [rsp - 16], r11",        // two scratch registers, kept in the red zone
-        "mov qword ptr [rsp - 24], r10",
-        "mov r11d, dword ptr [rsp - 8]",        // the popped slot still holds the stub's address,
-        "and r11d, 0x1f0",                      // which is 16·i above its class's block
-        "movabs r10, (1<<\\k)-1",
-        "or r10, rsp",                          // t - 1
-        "add r11d, 16",                         // the new position is i + 1, absolute: whatever was skipped,
-        "mov dword ptr [r10 - 23], r11d",       // by longjmp say, cannot put it out of step
-        "sub r10, r11",                         // t-1 - 16·(i+1)
-        "lea r11, [rsp - 8]",
-        "cmp qword ptr [r10 - 31], r11",        // is record i of this very slot?
-        "jne 79f",                              // no: the invariants are broken, do not jump anywhere
-        "mov r11, qword ptr [r10 - 23]",        // the original return address
-        // After the next instruction the plain rule holds; the row starts inside it, so that a look-up at
-        // pc - 1 agrees.
-        ".byte 0x4c",                           // mov qword ptr [rsp - 8], r11: heal the slot
-        ".cfi_offset 16, -8",
-        ".byte 0x89, 0x5c, 0x24, 0xf8",
-        "mov r11, qword ptr [rsp - 16]",
-        "mov r10, qword ptr [rsp - 24]",
-        "notrack jmp qword ptr [rsp - 8]",
-        ".cfi_endproc",
-        ".size stack_barrier_tail_\\k, . - stack_barrier_tail_\\k",
-        ".endr",
-        // ---- tails of the searching stubs ----------------------------------------------------------------
-        each_class!(),
-        ".org 77b + {searching_tails} + 192 * (\\k - 11), 0x90",
-        ".type stack_barrier_searching_tail_\\k, @function",
-        "stack_barrier_searching_tail_\\k:",
-        ".cfi_startproc",
-        ".cfi_def_cfa 7, 0",
-        ".cfi_escape 0x10, 16, 42",             // the same expression as the searching stubs'
-        ".cfi_escape 0x77, 0",
-        ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
-        ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
-        ".cfi_escape 0x21",
-        ".cfi_escape 0x12, 0x08, 23, 0x1c",
-        ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff",
-        ".cfi_escape 0x1a, 0x1c",
-        ".cfi_escape 0x08, 47, 0x1c",
-        ".cfi_escape 0x12, 0x06, 0x77, 0x78",
-        ".cfi_escape 0x2a, 0x28, 5, 0",
-        ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff",
-        ".cfi_escape 0x23, 8",
-        "mov qword ptr [rsp - 16], r11",        // three scratch registers
-        "mov qword ptr [rsp - 24], r10",
-        "mov qword ptr [rsp - 32], r9",
-        "movabs r10, (1<<\\k)-1",
-        "or r10, rsp",                          // t - 1
-        "mov r11d, dword ptr [r10 - 23]",       // start at the position: the next barrier to be hit
-        "2:",
-        "cmp r11d, dword ptr [r10 - 19]",       // past the last record?
-        "jae 79f",                              // then this slot has none: broken
-        "mov r9, r10",
-        "sub r9, r11",
-        "mov r9, qword ptr [r9 - 47]",          // the record's slot …
-        "add r9, 8",
-        "cmp r9, rsp",                          // … against the one just popped
-        "je 3f",
-        "ja 79f",                               // already above: broken
-        "add r11d, 16",                         // below: its frame was skipped
-        "jmp 2b",
-        "3:",
-        "mov r9, r10",
-        "sub r9, r11",
-        "mov r9, qword ptr [r9 - 39]",          // the original return address
-        ".byte 0x4c",                           // mov qword ptr [rsp - 8], r9: heal the slot, before the position moves:
-        ".cfi_offset 16, -8",                   // the expression above starts from the position
-        ".byte 0x89, 0x4c, 0x24, 0xf8",
-        "add r11d, 16",
-        "mov dword ptr [r10 - 23], r11d",
-        "mov r9, qword ptr [rsp - 32]",
-        "mov r10, qword ptr [rsp - 24]",
-        "mov r11, qword ptr [rsp - 16]",
-        "notrack jmp qword ptr [rsp - 8]",
-        ".cfi_endproc",
-        ".size stack_barrier_searching_tail_\\k, . - stack_barrier_searching_tail_\\k",
-        ".endr",
-        // ---- landing pad: an exception crosses the barrier -----------------------------------------------
-        ".org 77b + {pad}, 0x90",
-        ".type stack_barrier_pad, @function",
-        "stack_barrier_pad:",
-        ".cfi_startproc",
-        ".cfi_def_cfa 7, 0",
-        ".cfi_register 16, 1",                  // return address is in rdx, where the personality put it
-        "push rdx",                             // heal the slot
-        ".cfi_def_cfa_offset 8",
-        ".cfi_offset 16, -8",
-        "mov rdi, rax",                         // the exception
-        "jmp {resume}",                         // as if the original caller had called it
-        ".cfi_endproc",
-        ".size stack_barrier_pad, . - stack_barrier_pad",
-        // ---- a record is missing -------------------------------------------------------------------------
-        ".cfi_startproc",
-        ".cfi_undefined 16",
-        "79:",
-        "mov rdi, rsp",
-        "mov rsi, qword ptr [rsp - 8]",
-        "sub rsp, 256",                         // keep the evidence
-        "and rsp, -16",
-        "call {lost}",
-        "ud2",
-        ".cfi_endproc",
-        ".org 77b + {end}, 0x90",
-        ".popsection",
-        tails = const TAILS,
-        searching_tails = const SEARCHING_TAILS,
-        pad = const PAD,
-        end = const END,
-        personality = sym personality::personality,
-        resume = sym personality::resume,
-        lost = sym crate::fatal::lost,
-    );
-}
+// The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
+//
+// In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top
+// of the stack, because that is what `rsp | (2^k - 1)` gives: record i's `saved_lr_ptr` is at `t-1 - 47 -
+// 16·i`, its `saved_lr_val` at `t-1 - 39 - 16·i`, the position at `t-1 - 23`, the length at `t-1 - 19`.
+//
+// Each piece with unwind rules of its own has a symbol of its own, and there is no debug information on the whole: lldb takes the rules at the first
+// address of what it thinks is one function for all of it.
+//
+// In this module, not in one of its own: where no function of Rust's has unwind tables, LLVM writes those of the text as debug information only.
+global_asm!(
+    ".pushsection .text.stack_barrier, \"ax\", @progbits",
+    ".balign 512, 0x90",
+    ".globl stack_barrier_v0_1",
+    ".hidden stack_barrier_v0_1",
+    "stack_barrier_v0_1:",
+    ".balign 512, 0x90",
+    ".skip 511, 0x90",
+    // ---- indexed stubs ------------------------------------------------------------------------------
+    each_class!(),
+    ".type stack_barrier_\\k, @function",
+    "stack_barrier_\\k:",
+    ".cfi_startproc",
+    ".cfi_personality 0x1b, {personality}",
+    ".cfi_def_cfa 7, 0",                    // CFA = rsp
+    ".cfi_escape 0x10, 16, 22",             // return address is at the address that these 22 bytes compute
+    ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
+    ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+    ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+    ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
+    ".cfi_escape 0x80, 0",                  //   breg16 0                             this very stub
+    ".cfi_escape 0x0a, 0xf0, 0x01",         //   const2u 0x1f0
+    ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·i
+    ".cfi_escape 0x08, 39, 0x1c",           //   const1u 39; minus                    &record[i].saved_lr_val
+    "nop",                                  // the byte that pc - 1 of stub 0 falls on
+    ".if \\k == 11",
+    "77:",                                  // the first stub
+    ".endif",
+    ".rept 31",
+    ".byte 0xe9",                           // stub i of class k: jmp rel32 to the class's tail
+    ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
+    ".skip 11, 0x90",
+    ".endr",
+    ".byte 0xe9",                           // stub 31, whose last byte is the next FDE's first
+    ".long 77b + {tails} + 128 * (\\k - 11) - (. + 4)",
+    ".skip 10, 0x90",
+    ".cfi_endproc",
+    ".size stack_barrier_\\k, . - stack_barrier_\\k",
+    ".endr",
+    // ---- searching stubs, for every-frame mode -------------------------------------------------------
+    each_class!(),
+    ".type stack_barrier_searching_\\k, @function",
+    "stack_barrier_searching_\\k:",
+    ".cfi_startproc",
+    ".cfi_personality 0x1b, {personality}",
+    ".cfi_def_cfa 7, 0",
+    ".cfi_escape 0x10, 16, 42",             // return address is at:
+    ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
+    ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+    ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+    ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
+    ".cfi_escape 0x12, 0x08, 23, 0x1c",     //   dup; const1u 23; minus               t-1 &position
+    // Not `deref_size 4`: the `unwinding` crate reads a whole word for it.
+    ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff", // deref; const4u 2^32-1;
+    ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·position
+    ".cfi_escape 0x08, 47, 0x1c",           //   const1u 47; minus                    &record[position].saved_lr_ptr
+    ".cfi_escape 0x12, 0x06, 0x77, 0x78",   // L: dup; deref; breg7 -8                record, its slot, ours
+    ".cfi_escape 0x2a, 0x28, 5, 0",         //   ge; bra E
+    ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff", // lit16; minus; skip L               next record
+    ".cfi_escape 0x23, 8",                  // E: plus_uconst 8                       &record.saved_lr_val
+    "nop",
+    ".byte 0xe9",                           // the searching stub of class k
+    ".long 77b + {searching_tails} + 192 * (\\k - 11) - (. + 4)",
+    ".skip 10, 0x90",
+    ".cfi_endproc",
+    ".size stack_barrier_searching_\\k, . - stack_barrier_searching_\\k",
+    ".endr",
+    "nop",
+    // ---- tails of the indexed stubs ------------------------------------------------------------------
+    each_class!(),
+    ".org 77b + {tails} + 128 * (\\k - 11), 0x90",
+    ".type stack_barrier_tail_\\k, @function",
+    "stack_barrier_tail_\\k:",
+    ".cfi_startproc",
+    ".cfi_def_cfa 7, 0",
+    ".cfi_escape 0x10, 16, 23",             // as the stubs, the stub's address read from the popped slot
+    ".cfi_escape 0x77, 0",
+    ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+    ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+    ".cfi_escape 0x21",
+    ".cfi_escape 0x77, 0x78, 0x06",         //   breg7 -8; deref                      the stub
+    ".cfi_escape 0x0a, 0xf0, 0x01",
+    ".cfi_escape 0x1a, 0x1c",
+    ".cfi_escape 0x08, 39, 0x1c",
+    "mov qword ptr [rsp - 16], r11",        // two scratch registers, kept in the red zone
+    "mov qword ptr [rsp - 24], r10",
+    "mov r11d, dword ptr [rsp - 8]",        // the popped slot still holds the stub's address,
+    "and r11d, 0x1f0",                      // which is 16·i above its class's block
+    "movabs r10, (1<<\\k)-1",
+    "or r10, rsp",                          // t - 1
+    "add r11d, 16",                         // the new position is i + 1, absolute: whatever was skipped,
+    "mov dword ptr [r10 - 23], r11d",       // by longjmp say, cannot put it out of step
+    "sub r10, r11",                         // t-1 - 16·(i+1)
+    "lea r11, [rsp - 8]",
+    "cmp qword ptr [r10 - 31], r11",        // is record i of this very slot?
+    "jne 79f",                              // no: the invariants are broken, do not jump anywhere
+    "mov r11, qword ptr [r10 - 23]",        // the original return address
+    // After the next instruction the plain rule holds; the row starts inside it, so that a look-up at
+    // pc - 1 agrees.
+    ".byte 0x4c",                           // mov qword ptr [rsp - 8], r11: heal the slot
+    ".cfi_offset 16, -8",
+    ".byte 0x89, 0x5c, 0x24, 0xf8",
+    "mov r11, qword ptr [rsp - 16]",
+    "mov r10, qword ptr [rsp - 24]",
+    "notrack jmp qword ptr [rsp - 8]",
+    ".cfi_endproc",
+    ".size stack_barrier_tail_\\k, . - stack_barrier_tail_\\k",
+    ".endr",
+    // ---- tails of the searching stubs ----------------------------------------------------------------
+    each_class!(),
+    ".org 77b + {searching_tails} + 192 * (\\k - 11), 0x90",
+    ".type stack_barrier_searching_tail_\\k, @function",
+    "stack_barrier_searching_tail_\\k:",
+    ".cfi_startproc",
+    ".cfi_def_cfa 7, 0",
+    ".cfi_escape 0x10, 16, 42",             // the same expression as the searching stubs'
+    ".cfi_escape 0x77, 0",
+    ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
+    ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
+    ".cfi_escape 0x21",
+    ".cfi_escape 0x12, 0x08, 23, 0x1c",
+    ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff",
+    ".cfi_escape 0x1a, 0x1c",
+    ".cfi_escape 0x08, 47, 0x1c",
+    ".cfi_escape 0x12, 0x06, 0x77, 0x78",
+    ".cfi_escape 0x2a, 0x28, 5, 0",
+    ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff",
+    ".cfi_escape 0x23, 8",
+    "mov qword ptr [rsp - 16], r11",        // three scratch registers
+    "mov qword ptr [rsp - 24], r10",
+    "mov qword ptr [rsp - 32], r9",
+    "movabs r10, (1<<\\k)-1",
+    "or r10, rsp",                          // t - 1
+    "mov r11d, dword ptr [r10 - 23]",       // start at the position: the next barrier to be hit
+    "2:",
+    "cmp r11d, dword ptr [r10 - 19]",       // past the last record?
+    "jae 79f",                              // then this slot has none: broken
+    "mov r9, r10",
+    "sub r9, r11",
+    "mov r9, qword ptr [r9 - 47]",          // the record's slot …
+    "add r9, 8",
+    "cmp r9, rsp",                          // … against the one just popped
+    "je 3f",
+    "ja 79f",                               // already above: broken
+    "add r11d, 16",                         // below: its frame was skipped
+    "jmp 2b",
+    "3:",
+    "mov r9, r10",
+    "sub r9, r11",
+    "mov r9, qword ptr [r9 - 39]",          // the original return address
+    ".byte 0x4c",                           // mov qword ptr [rsp - 8], r9: heal the slot, before the position moves:
+    ".cfi_offset 16, -8",                   // the expression above starts from the position
+    ".byte 0x89, 0x4c, 0x24, 0xf8",
+    "add r11d, 16",
+    "mov dword ptr [r10 - 23], r11d",
+    "mov r9, qword ptr [rsp - 32]",
+    "mov r10, qword ptr [rsp - 24]",
+    "mov r11, qword ptr [rsp - 16]",
+    "notrack jmp qword ptr [rsp - 8]",
+    ".cfi_endproc",
+    ".size stack_barrier_searching_tail_\\k, . - stack_barrier_searching_tail_\\k",
+    ".endr",
+    // ---- landing pad: an exception crosses the barrier -----------------------------------------------
+    ".org 77b + {pad}, 0x90",
+    ".type stack_barrier_pad, @function",
+    "stack_barrier_pad:",
+    ".cfi_startproc",
+    ".cfi_def_cfa 7, 0",
+    ".cfi_register 16, 1",                  // return address is in rdx, where the personality put it
+    "push rdx",                             // heal the slot
+    ".cfi_def_cfa_offset 8",
+    ".cfi_offset 16, -8",
+    "mov rdi, rax",                         // the exception
+    "jmp {resume}",                         // as if the original caller had called it
+    ".cfi_endproc",
+    ".size stack_barrier_pad, . - stack_barrier_pad",
+    // ---- a record is missing -------------------------------------------------------------------------
+    ".cfi_startproc",
+    ".cfi_undefined 16",
+    "79:",
+    "mov rdi, rsp",
+    "mov rsi, qword ptr [rsp - 8]",
+    "sub rsp, 256",                         // keep the evidence
+    "and rsp, -16",
+    "call {lost}",
+    "ud2",
+    ".cfi_endproc",
+    ".org 77b + {end}, 0x90",
+    ".popsection",
+    tails = const TAILS,
+    searching_tails = const SEARCHING_TAILS,
+    pad = const PAD,
+    end = const END,
+    personality = sym personality::personality,
+    resume = sym personality::resume,
+    lost = sym crate::fatal::lost,
+);
 
 unsafe extern "C" {
     #[link_name = "stack_barrier_v0_1"]
