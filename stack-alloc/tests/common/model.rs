@@ -58,7 +58,7 @@ impl Model {
                 let due = SizeClass::of(bytes);
                 let made = self.alloc(bytes, via);
                 // The largest need not be there.
-                let wanted = due.is_ok() && bytes <= 1 << 34;
+                let wanted = due.is_ok() && bytes <= SizeClass::MAX.bytes() >> 6;
                 assert!(made.is_ok() || !wanted, "{bytes} bytes: {made:?}");
                 assert!(due.is_ok() || made.is_err(), "{bytes} bytes: {made:?}");
             }
