@@ -126,54 +126,54 @@ mutant mark-hit-off-by-one $mechanism barrier-arch unwinding from_any_depth <<'E
 END
 
 mutant asm-position-off-by-one $assembly barrier-arch against_reference every_indexed_stub <<'END'
-        "add r11d, 16",                         // the new position is i + 1, absolute: whatever was skipped,
-        "mov dword ptr [r10 - 23], r11d",       // by longjmp say, cannot put it out of step
+    "add r11d, 16",                         // the new position is i + 1, absolute: whatever was skipped,
+    "mov dword ptr [r10 - 23], r11d",       // by longjmp say, cannot put it out of step
 ====
-        "mov dword ptr [r10 - 23], r11d",
-        "add r11d, 16",
+    "mov dword ptr [r10 - 23], r11d",
+    "add r11d, 16",
 END
 
 mutant asm-searching-position-off-by-one $assembly barrier-arch against_reference every_searching_stub <<'END'
-        "add r11d, 16",
-        "mov dword ptr [r10 - 23], r11d",
-        "mov r9, qword ptr [rsp - 32]",
+    "add r11d, 16",
+    "mov dword ptr [r10 - 23], r11d",
+    "mov r9, qword ptr [rsp - 32]",
 ====
-        "mov dword ptr [r10 - 23], r11d",
-        "mov r9, qword ptr [rsp - 32]",
+    "mov dword ptr [r10 - 23], r11d",
+    "mov r9, qword ptr [rsp - 32]",
 END
 
 mutant asm-search-trusts-the-position $assembly barrier-arch against_reference every_searching_stub <<'END'
-        "add r11d, 16",                         // below: its frame was skipped
-        "jmp 2b",
+    "add r11d, 16",                         // below: its frame was skipped
+    "jmp 2b",
 ====
-        "jmp 79f",
+    "jmp 79f",
 END
 
 mutant asm-record-not-checked $assembly barrier-arch against_reference stops_at_a_missing_record <<'END'
-        "jne 79f",                              // no: the invariants are broken, do not jump anywhere
+    "jne 79f",                              // no: the invariants are broken, do not jump anywhere
 ====
-        "nop",
+    "nop",
 END
 
 mutant asm-slot-not-healed $assembly barrier-arch against_reference every_indexed_stub <<'END'
-        ".byte 0x89, 0x5c, 0x24, 0xf8",
-        "mov r11, qword ptr [rsp - 16]",
-        "mov r10, qword ptr [rsp - 24]",
-        "notrack jmp qword ptr [rsp - 8]",
+    ".byte 0x89, 0x5c, 0x24, 0xf8",
+    "mov r11, qword ptr [rsp - 16]",
+    "mov r10, qword ptr [rsp - 24]",
+    "notrack jmp qword ptr [rsp - 8]",
 ====
-        ".byte 0x89, 0x5c, 0x24, 0xe0",
-        "mov r11, qword ptr [rsp - 16]",
-        "mov r10, qword ptr [rsp - 24]",
-        "notrack jmp qword ptr [rsp - 32]",
+    ".byte 0x89, 0x5c, 0x24, 0xe0",
+    "mov r11, qword ptr [rsp - 16]",
+    "mov r10, qword ptr [rsp - 24]",
+    "notrack jmp qword ptr [rsp - 32]",
 END
 
 mutant asm-clobbers-r10 $assembly barrier-arch against_reference every_indexed_stub <<'END'
-        ".byte 0x89, 0x5c, 0x24, 0xf8",
-        "mov r11, qword ptr [rsp - 16]",
-        "mov r10, qword ptr [rsp - 24]",
+    ".byte 0x89, 0x5c, 0x24, 0xf8",
+    "mov r11, qword ptr [rsp - 16]",
+    "mov r10, qword ptr [rsp - 24]",
 ====
-        ".byte 0x89, 0x5c, 0x24, 0xf8",
-        "mov r11, qword ptr [rsp - 16]",
+    ".byte 0x89, 0x5c, 0x24, 0xf8",
+    "mov r11, qword ptr [rsp - 16]",
 END
 
 mutant interrupted-return-ignores-healed-slots $assembly barrier-arch every_instruction a_return_is_foreseen <<'END'
