@@ -21,49 +21,60 @@ architecture() {
     [ -z "$QEMU" ] || { HOW="QEMU user mode"; PACKAGES+=(qemu-user); }
 }
 
-# A cargo that knows std, linker and runner of every target, where setup-cross.sh had to make one.
+# There are three ways to a standard library for another architecture. A machine may have been given a cargo that knows them all, with linkers and
+# runners (the only way to x32, which wants a kernel of its own, and where Debian has no cross compiler); rustup may have it; or Debian's compiler
+# builds it along with the tests, from the sources that Debian packages beside it.
 CARGO_CROSS=${CROSS_HOME:-/opt/cross}/bin/cargo-cross
+DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src)
 
-# has_std TARGET: can programs be compiled for it?
-has_std() {
+# way_to NAME: which of the three ("given", "rustup", "sources"), or "none". Sets what `architecture` does.
+way_to() {
+    architecture "$1"
     local lib
-    lib=$(rustc --print target-libdir --target "$1" 2>/dev/null) && compgen -G "$lib/libstd-*.rlib" >/dev/null
+    if [ -x "$CARGO_CROSS" ] && [ -d "$(dirname "$(dirname "$CARGO_CROSS")")/toolchain/lib/rustlib/$TARGET" ]; then
+        echo given
+    elif [ "$1" = x32 ] || ! command -v "$GNU-gcc" >/dev/null || { [ -n "$QEMU" ] && ! command -v "$QEMU" >/dev/null; }; then
+        echo none
+    elif lib=$(rustc --print target-libdir --target "$TARGET" 2>/dev/null) && compgen -G "$lib/libstd-*.rlib" >/dev/null; then
+        echo rustup
+    elif [ -x /usr/bin/cargo ] && [ -e /usr/lib/rustlib/src/rust/library/Cargo.toml ]; then
+        echo sources
+    else
+        echo none
+    fi
 }
 
 # runs_here NAME: can its tests be built and run on this machine?
-runs_here() {
-    architecture "$1"
-    if [ -x "$CARGO_CROSS" ]; then
-        [ -d "$(dirname "$(dirname "$CARGO_CROSS")")/toolchain/lib/rustlib/$TARGET" ]
-    else
-        # x32 needs a kernel that has it, so a virtual machine.
-        [ "$1" != x32 ] && has_std "$TARGET" && command -v "$GNU-gcc" >/dev/null && { [ -z "$QEMU" ] || command -v "$QEMU" >/dev/null; }
-    fi
-}
+runs_here() { [ "$(way_to "$1")" != none ]; }
 
 # cargo_for NAME COMMAND...: cargo COMMAND for that architecture.
 cargo_for() {
-    local name=$1 command=$2
+    local name=$1 command=$2 way
     shift 2
     architecture "$name"
+    way=$(way_to "$name")
     local flags="-Cforce-frame-pointers=yes"
     # z has no frame pointers, but a back chain.
     [ "$name" != s390x ] || flags+=" -Ctarget-feature=+backchain"
-    if [ -x "$CARGO_CROSS" ]; then
+    if [ "$way" = given ]; then
         CROSS_RUSTFLAGS=$flags "$CARGO_CROSS" "$name" "$command" "$@"
         return
     fi
-    local prefix
+    local prefix cargo=(cargo "$command")
     prefix=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$TARGET")
     local settings=("${prefix}_LINKER=$GNU-gcc" "${prefix}_RUSTFLAGS=$flags" "CC_${TARGET//-/_}=$GNU-gcc")
     [ -z "$QEMU" ] || settings+=("${prefix}_RUNNER=$QEMU -L /usr/$GNU")
-    env -u RUSTFLAGS "${settings[@]}" cargo "$command" --target "$TARGET" "$@"
+    if [ "$way" = sources ]; then
+        settings+=(RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1)
+        cargo=(/usr/bin/cargo "$command" -Zbuild-std=std,panic_unwind,test)
+    fi
+    env -u RUSTFLAGS -u RUSTUP_TOOLCHAIN "${settings[@]}" "${cargo[@]}" --target "$TARGET" "$@"
 }
 
 # runner_for NAME: what to put before a test binary of that architecture.
 runner_for() {
     architecture "$1"
-    if [ -x "$CARGO_CROSS" ]; then
+    if [ "$(way_to "$1")" = given ]; then
         "$CARGO_CROSS" "$1" env | sed -n 's/^CARGO_TARGET_.*_RUNNER=//p'
     elif [ -n "$QEMU" ]; then
         # The prefix is in the environment, so that a test that runs itself once more finds its libraries, too.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What it takes to build and run the tests for other architectures on a Debian or Ubuntu x86-64 machine: the standard library of each target, a
-# cross linker, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing. Fails if it could not get it all.
+# cross compiler to link with, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing. Fails if it could not get it all.
 #
-# Downloads come from rustup (standard libraries), or, where that cannot be had, from the machine's Debian mirror (packages, sources).
+# Standard libraries come from rustup. Where rustup cannot download, Debian's compiler and its sources are installed, and cargo builds the
+# library with the tests (see architectures.sh). Not to be had like this: x32, which needs a kernel that has it, and what Debian has no cross compiler for.
 #
 #   ci/setup-cross.sh [NAME...]        names: see ci/architectures.sh; default: all
 set -euo pipefail
@@ -11,38 +12,30 @@ cd "$(dirname "$0")/.."
 
 names=("$@")
 [ $# -gt 0 ] || names=("${ARCHITECTURES[@]}")
-missing_names=()
-for name in "${names[@]}"; do runs_here "$name" || missing_names+=("$name"); done
-[ ${#missing_names[@]} -gt 0 ] || exit 0
-names=("${missing_names[@]}")
-
-missing_std=()
+lacking=() targets=() packages=()
 for name in "${names[@]}"; do
+    ! runs_here "$name" || continue
+    lacking+=("$name")
     architecture "$name"
-    has_std "$TARGET" || missing_std+=("$TARGET")
-done
-
-if [ ${#missing_std[@]} -gt 0 ] && ! rustup target add "${missing_std[@]}"; then
-    # No rustup, or it cannot download: a script that builds the same from Debian's packages, if there is one beside the project.
-    fallback=../shared/cross/setup-cross.sh
-    [ -x "$fallback" ] || [ -r "$fallback" ] || {
-        echo "setup-cross: no standard library for ${missing_std[*]}, and rustup cannot get it" >&2
-        exit 1
-    }
-    exec bash "$fallback" "${names[@]}"
-fi
-
-packages=()
-for name in "${names[@]}"; do
-    architecture "$name"
+    targets+=("$TARGET")
     packages+=("${PACKAGES[@]}")
 done
+[ ${#lacking[@]} -gt 0 ] || exit 0
+rustup target add "${targets[@]}" || packages+=("${DEBIAN_PACKAGES[@]}")
+
+root=$([ "$(id -u)" = 0 ] || echo sudo)
+$root apt-get update -q || echo "setup-cross: apt-get update failed; going on with the lists that there are" >&2
 missing=()
 for package in $(printf '%s\n' "${packages[@]}" | sort -u); do
-    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed' || missing+=("$package")
+    if ! apt-cache show "$package" >/dev/null 2>&1; then
+        echo "setup-cross: this system has no package $package" >&2
+    elif ! dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed'; then
+        missing+=("$package")
+    fi
 done
-if [ ${#missing[@]} -gt 0 ]; then
-    root=$([ "$(id -u)" = 0 ] || echo sudo)
-    $root apt-get update -q
-    $root apt-get install -q -y --no-install-recommends "${missing[@]}"
-fi
+[ ${#missing[@]} = 0 ] || $root apt-get install -q -y --no-install-recommends "${missing[@]}"
+
+for name in "${lacking[@]}"; do
+    runs_here "$name" || { echo "setup-cross: $name cannot be had on this machine" >&2; failed=yes; }
+done
+[ -z "${failed:-}" ]
