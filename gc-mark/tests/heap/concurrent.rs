@@ -14,6 +14,8 @@ use crate::cells::{CellHeap, Grey, NULL, Ref, addresses, allocated, collect, hea
 const MUTATORS: usize = 2;
 const CYCLES: usize = 300;
 const ROOTS: usize = 48;
+/// Quanta between the ends of two cycles, at least.
+const QUANTA: usize = 4;
 
 struct World {
     heap: CellHeap,
@@ -24,8 +26,11 @@ struct World {
     roots: [Mutex<Vec<Ref>>; MUTATORS],
     /// What the write barriers have shaded.
     shaded: Mutex<Grey>,
-    /// The collector's progress, for mutators to keep pace with it.
     cycles: AtomicUsize,
+    /// How many quanta the mutators have ended: the lock alone does not promise that one runs between two cycles.
+    quanta: AtomicUsize,
+    /// Has a mutator ended, by a failure perhaps? Nobody waits for its quanta then.
+    left: AtomicBool,
 }
 
 struct Mutator<'w> {
@@ -52,6 +57,7 @@ impl Mutator<'_> {
                 self.operate();
             }
             drop(running);
+            self.world.quanta.fetch_add(1, Ordering::Relaxed);
             if self.random(200) == 0 {
                 let fresh = self.world.heap.cache();
                 let running = self.world.running.read().unwrap();
@@ -129,7 +135,22 @@ impl Mutator<'_> {
     }
 }
 
+impl Drop for Mutator<'_> {
+    fn drop(&mut self) {
+        self.world.left.store(true, Ordering::Relaxed);
+    }
+}
+
 impl World {
+    fn collect_many_times(&self) {
+        for cycle in 0..CYCLES {
+            while self.quanta.load(Ordering::Relaxed) < cycle * QUANTA && !self.left.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            self.collect_concurrently();
+        }
+    }
+
     fn roots(&self) -> Vec<Ref> {
         self.roots.iter().flat_map(|roots| roots.lock().unwrap().clone()).collect()
     }
@@ -181,6 +202,8 @@ fn mutators_and_collector_together() {
         roots: std::array::from_fn(|_| Mutex::new(vec![NULL; ROOTS])),
         shaded: Mutex::new(Grey::default()),
         cycles: AtomicUsize::new(0),
+        quanta: AtomicUsize::new(0),
+        left: AtomicBool::new(false),
     };
     let (made, limits) = std::thread::scope(|scope| {
         let mutators = [0, 1].map(|number| {
@@ -188,7 +211,7 @@ fn mutators_and_collector_together() {
             let mutator = Mutator { world, number, cache, random: 77 + number as u64, made: 0, limits: 0 };
             scope.spawn(move || mutator.run())
         });
-        let collector = scope.spawn(|| (0..CYCLES).for_each(|_| world.collect_concurrently()));
+        let collector = scope.spawn(|| world.collect_many_times());
         let collected = collector.join();
         world.done.store(true, Ordering::Relaxed);
         let counts = mutators.map(|mutator| mutator.join().unwrap());
