@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// Files that are about nothing else: all of their tests are in the table.
-const SUBJECTS: [&str; 4] = ["exceptions", "backtraces", "programs", "gdb"];
+const SUBJECTS: [&str; 5] = ["exceptions", "backtraces", "programs", "debuggers", "perf"];
 /// Run by another test, or about the tests themselves.
 const HELPERS: [&str; 2] = ["victim", "inferior"];
 
