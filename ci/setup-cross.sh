@@ -3,7 +3,8 @@
 # cross compiler to link with, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing. Fails if it could not get it all.
 #
 # Standard libraries come from rustup. Where rustup cannot download, Debian's compiler and its sources are installed, and cargo builds the
-# library with the tests (see architectures.sh). Not to be had like this: x32, which needs a kernel that has it, and what Debian has no cross compiler for.
+# library with the tests (see architectures.sh). Not to be had like this: x32, which needs a kernel that has it,
+# what Debian has no cross compiler for, and, before Debian 13, what needs QEMU, of which version 8 is the oldest that will do.
 #
 #   ci/setup-cross.sh [NAME...]        names: see ci/architectures.sh; default: all
 set -euo pipefail
