@@ -30,7 +30,7 @@ DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src)
 # has_emulator: is the architecture's QEMU there, if it needs one? Those before 8 keep 16 bytes for each page of a mapping, and tests reserve terabytes.
 has_emulator() {
     local version
-    [ -z "$QEMU" ] || { version=$("$QEMU" --version 2>/dev/null | grep -oE '[0-9]+' | head -n 1) && [ "${version:-0}" -ge 8 ]; }
+    [ -z "$QEMU" ] || { version=$("$QEMU" --version 2>/dev/null | sed -n 's/.* version \([0-9]*\).*/\1/p') && [ "${version:-0}" -ge 8 ]; }
 }
 
 # way_to NAME: which of the three ("given", "rustup", "sources"), or "none". Sets what `architecture` does.
