@@ -113,7 +113,7 @@ mod tests {
             })
             .collect();
         let mut seen = 0;
-        for _ in 0..500 {
+        for _ in 0..100 {
             // Somebody is inside: a gate that nobody had found open would prove nothing.
             while counter.load(Ordering::Relaxed) == seen {
                 std::thread::yield_now();
