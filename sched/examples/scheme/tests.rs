@@ -301,7 +301,7 @@ fn nothing_is_lost_when_every_allocation_collects_and_every_call_moves() {
 
 /// Goes on when the collector has put barriers on this stack and is still marking; at once if it never does.
 pub fn wait_for_barriers(machine: &Machine<'_>) -> Outcome {
-    for _ in 0..100_000 {
+    for _ in 0..2000 {
         // The collector's threads get the processor, too, where there are few of them and much else to do.
         std::thread::yield_now();
         machine.current().request_collection();
