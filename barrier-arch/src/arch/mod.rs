@@ -80,7 +80,9 @@ pub use context::{Context, Prepared, RecoverPoint, SavedRegisters, prepare, set_
 #[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use table::landing_pad;
 pub use table::{is_trampoline, stub_table};
-pub(crate) use target::{AtomicSlot, HEALS, Slot, returned_through};
+#[cfg(any(feature = "unwind", test))]
+pub(crate) use target::returned_through;
+pub(crate) use target::{AtomicSlot, HEALS, Slot};
 #[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use target::{GR_EXCEPTION, GR_ORIGINAL};
 #[cfg(all(feature = "unwind", target_arch = "arm"))]
