@@ -99,7 +99,8 @@ fn a_stack_that_moves_is_still_scanned_once() {
     for spacing in MODES {
         let builder = Compiled::builder(spacing, COPY, move |current| {
             let stand = || current.bars(|bars| bars.len() > bars.position());
-            for _ in 0..20 {
+            // Often, because it takes luck for both worker and collector to come for the first scan.
+            for _ in 0..1000 {
                 current.request_collection();
                 wait_for_barriers(current, spacing);
                 // Until the cycle is over.

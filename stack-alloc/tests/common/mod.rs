@@ -17,14 +17,13 @@ const CHILD: &str = "STACK_ALLOC_TEST_CHILD";
 pub(crate) const SPACINGS: [Spacing; 3] =
     [Spacing::Off, Spacing::Exponential { first: Spacing::FIRST }, Spacing::EveryFrame];
 
-/// Does `deed` in a process of its own: this very test, run again by its full name.
+/// Does `deed` in a process of its own, which has no other thread: this very test, run again by its full name.
 pub(crate) fn in_child(test: &str, deed: impl FnOnce()) -> Output {
     if env::var(CHILD).is_ok_and(|name| name == test) {
         deed();
         exit(0);
     }
-    let me = env::current_exe().expect("the test has a path");
-    Command::new(me).args([test, "--exact", "--nocapture"]).env(CHILD, test).output().expect("it can be run")
+    again(test, test)
 }
 
 /// [`in_child`] for each of the three modes, each in a process of its own.
@@ -35,11 +34,17 @@ pub(crate) fn in_each_mode(test: &str, deed: impl Fn(Spacing)) -> Vec<(Spacing, 
             deed(SPACINGS[index]);
             exit(0);
         }
-        let me = env::current_exe().expect("the test has a path");
-        let child = Command::new(me).args([test, "--exact", "--nocapture"]).env(CHILD, name).output();
-        (SPACINGS[index], child.expect("it can be run"))
+        (SPACINGS[index], again(test, &name))
     };
     (0..SPACINGS.len()).map(in_mode).collect()
+}
+
+/// Runs `test` alone in a process that knows itself by `name`. One test thread: the harness then runs it on the main thread.
+fn again(test: &str, name: &str) -> Output {
+    let me = env::current_exe().expect("the test has a path");
+    let mut child = Command::new(me);
+    child.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, name);
+    child.output().expect("it can be run")
 }
 
 /// The child did its deed.
