@@ -7,12 +7,12 @@
 //! same in every mode. For x86-64: a debugger of another machine's programs does not run here.
 #![cfg(target_arch = "x86_64")]
 
+#[path = "support/debugger.rs"]
+mod debugger;
 mod support;
 
 use std::arch::asm;
 use std::hint::black_box;
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::{Spacing, StkbarSlice};
 use support::{MODES, TestStack, install_here};
@@ -51,10 +51,6 @@ fn name(spacing: Spacing) -> String {
 /// Python, run by gdb. A list of frames must always be the tail of the first one: returns only take frames
 /// off. Where the youngest frame runs, its own place is another than it was.
 const SCRIPT: &str = r#"
-import gdb
-gdb.execute("set pagination off")
-gdb.execute("set confirm off")
-gdb.execute("set backtrace limit 200")
 gdb.execute("run")
 
 def frames():
@@ -103,38 +99,15 @@ gdb.execute("delete")
 gdb.execute("continue")
 "#;
 
-/// What gdb printed, or `None` if there is no gdb here that can run a process.
+/// What gdb printed that ran `script` on this program, or `None` if there is no gdb here that can.
 fn gdb(mode: Spacing, script: &str) -> Option<String> {
-    static SCRIPTS: AtomicUsize = AtomicUsize::new(0);
-    let number = SCRIPTS.fetch_add(1, Ordering::Relaxed);
-    let path = std::env::temp_dir().join(format!("barrier-arch-{}-{number}.py", std::process::id()));
-    std::fs::write(&path, script).unwrap();
-    let output = Command::new("gdb")
-        .args(["--batch", "--nx", "--quiet", "-x"])
-        .arg(&path)
-        .arg("--args")
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "inferior", "--nocapture", "--test-threads=1"])
-        .env(MODE, name(mode))
-        .env_remove("DEBUGINFOD_URLS")
-        .output();
-    std::fs::remove_file(&path).unwrap();
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => {
-            eprintln!("skipped: gdb cannot be run here ({error})");
-            return None;
-        }
-    };
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    for refusal in ["ptrace: Operation not permitted", "Python scripting is not supported"] {
-        if text.contains(refusal) {
-            eprintln!("skipped: {refusal}");
-            return None;
-        }
-    }
-    Some(text)
+    let program = std::env::current_exe().unwrap();
+    let inferior = ["--exact", "inferior", "--nocapture", "--test-threads=1"];
+    debugger::gdb(
+        &[["--args", program.to_str().unwrap()].as_slice(), &inferior].concat(),
+        (MODE, &name(mode)),
+        script,
+    )
 }
 
 fn line<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
@@ -193,9 +166,6 @@ fn finishes(text: &str) -> Vec<(&str, u64)> {
 #[test]
 fn gdb_finishes_functions_under_barriers() {
     const FINISH: &str = r#"
-import gdb
-gdb.execute("set pagination off")
-gdb.execute("set confirm off")
 gdb.execute("run")
 stops = []
 for _ in range(8):

@@ -1,7 +1,7 @@
 //! What no single crate can show: the crates together, on real stacks with a real collector.
 //!
 //! [`native`] is the smallest language that uses all of them: Rust functions as its code, scanned conservatively. The tests are
-//! in `tests/`, one file per subject. `compiled` is one of compiled code, whose stacks can move; `levels` knows what a walk of them must show, and
+//! in `tests/`, one file per subject; `mode` names the modes that each runs in. `compiled` is one of compiled code, whose stacks can move; `levels` knows what a walk of them must show, and
 //! `on_thread` which task a signal has interrupted.
 //!
 //! For the tests that look at every instruction: `stage`, code on a stack of its own that can be moved, and `stepper`, which shows an
@@ -20,6 +20,7 @@ pub mod foreign;
 pub mod ground;
 #[cfg(target_arch = "x86_64")]
 pub mod levels;
+pub mod mode;
 pub mod native;
 #[cfg(target_arch = "x86_64")]
 pub mod on_thread;

@@ -1,41 +1,14 @@
 //! gdb: `info tasks`, `task N`, `print *bars`, the ordinary commands, and a core file.
 
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use integration_tests::mode;
 
-use crate::{INFERIOR, MODE, MODES, check_shown, part, script};
+use crate::commands::{self, Usual};
+use crate::{INFERIOR, MODE, check_shown, debugger, part, script};
 
-/// What gdb printed, or `None` if there is no gdb here that can run a process.
+/// What gdb printed that ran `commands` with our commands known, or `None` if there is no gdb here that can.
 fn gdb(arguments: &[&str], mode: &str, commands: &str) -> Option<String> {
-    static SCRIPTS: AtomicUsize = AtomicUsize::new(0);
-    let number = SCRIPTS.fetch_add(1, Ordering::Relaxed);
-    let file = std::env::temp_dir().join(format!("gdb-tasks-{}-{number}.py", std::process::id()));
-    let settings = ["set pagination off", "set confirm off", "set backtrace limit 300"];
-    let prelude = format!("import gdb\nfor line in {settings:?}: gdb.execute(line)\n");
     let source = format!("gdb.execute('source {}')\n", script("gdb.py").display());
-    std::fs::write(&file, prelude + &source + commands).unwrap();
-    let output = Command::new("gdb")
-        .args(["--batch", "--nx", "--quiet"])
-        .args(["-x", file.to_str().unwrap()])
-        .args(arguments)
-        .env(MODE, mode)
-        .env_remove("DEBUGINFOD_URLS")
-        .output();
-    std::fs::remove_file(&file).unwrap();
-    let output = match output {
-        Ok(output) => output,
-        Err(error) => {
-            eprintln!("skipped: gdb cannot be run here ({error})");
-            return None;
-        }
-    };
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    if text.contains("ptrace: Operation not permitted") {
-        eprintln!("skipped: no ptrace here");
-        return None;
-    }
-    Some(text)
+    debugger::gdb(arguments, (MODE, mode), &(source + commands))
 }
 
 fn run(mode: &str, commands: &str) -> Option<String> {
@@ -55,7 +28,7 @@ def show():
 
 #[test]
 fn tasks_are_listed_and_walked() {
-    for mode in MODES {
+    for mode in mode::NAMES {
         let commands = format!("{SHOW}\ngdb.execute('run')\nshow()\ngdb.execute('continue')\n");
         let Some(text) = run(mode, &commands) else { return };
         check_shown(&text, mode);
@@ -66,7 +39,7 @@ fn tasks_are_listed_and_walked() {
 #[test]
 fn a_core_file_shows_the_same() {
     let program = std::env::current_exe().unwrap();
-    for mode in MODES {
+    for mode in mode::NAMES {
         let core = std::env::temp_dir().join(format!("gdb-tasks-{}-{}.core", std::process::id(), mode.len()));
         let path = core.to_str().unwrap();
         let commands =
@@ -80,7 +53,7 @@ fn a_core_file_shows_the_same() {
 
 #[test]
 fn a_list_of_barriers_is_printed() {
-    for mode in ["exponential", "every frame"] {
+    for mode in &mode::NAMES[1..] {
         let commands = "gdb.execute('run')\nprint('== bars'); gdb.execute('print *bars')\nprint('== end')\ngdb.execute('continue')\n";
         let Some(text) = run(mode, commands) else { return };
         let shown = part(&text, "bars").join(" ");
@@ -89,8 +62,11 @@ fn a_list_of_barriers_is_printed() {
     }
 }
 
-/// The frames after each command must be the last ones of those before.
-const COMMANDS: &str = r#"
+const USUAL: Usual = Usual {
+    prelude: r#"
+def execute(command):
+    return gdb.execute(command, to_string=True)
+
 def frames():
     found, frame = [], gdb.newest_frame()
     while frame is not None:
@@ -100,39 +76,13 @@ def frames():
         frame = frame.older()
     return found
 
-def tail_of(before, now, exact):
-    """Is `now` what is left of `before`? The youngest frame may have gone on from where it waited."""
-    left = before[len(before) - len(now):]
-    same_names = [name for name, _ in now] == [name for name, _ in left]
-    return same_names and now[1:] == left[1:] and (not exact or now == left)
-
 gdb.execute("run")
-before = frames()
-gdb.execute("up 5", to_string=True); gdb.execute("down 2", to_string=True)
-for command in ["finish"] * 6 + ["up", "until", "finish", "next", "stepi", "nexti", "finish", "step", "finish"]:
-    gdb.execute(command, to_string=True)
-    now = frames()
-    # Inside a callee for a moment: only what is above it can be compared.
-    while now and [n for n, _ in now] != [n for n, _ in before[len(before) - len(now):]]:
-        now = now[1:]
-    assert_right = len(now) > 20 and tail_of(before, now, False)
-    print("AFTER", command, len(now), "RIGHT" if assert_right else "WRONG")
-frame = gdb.newest_frame()
-while "nested" not in (frame.name() or ""): frame = frame.older()
-above = frame.older()
-while "stack_barrier" in (above.name() or ""): above = above.older()
-gdb.execute(f"tbreak *{above.pc():#x}")
-gdb.execute("continue", to_string=True)
-print("BREAK", gdb.newest_frame().name(), "RIGHT" if gdb.newest_frame().pc() == above.pc() else "WRONG")
-gdb.execute("continue")
-"#;
+"#,
+    only_here: &["up", "until", "finish"],
+    end: "\ngdb.execute('continue')\n",
+};
 
 #[test]
 fn the_usual_commands_work_under_barriers() {
-    for mode in MODES {
-        let Some(text) = run(mode, COMMANDS) else { return };
-        assert!(!text.contains("WRONG"), "{mode}: {text}");
-        assert_eq!(text.matches("RIGHT").count(), 16, "{mode}: {text}");
-        assert!(text.contains("exited normally"), "{mode}: {text}");
-    }
+    commands::work_under_barriers(&USUAL, run, "exited normally");
 }

@@ -3,6 +3,9 @@
 //! The tests run a debugger on their own executable. Inside, [`inferior`] starts tasks that wait deep in a recursion, and one that begins a cycle, so that
 //! barriers stand on all stacks, and stops in the debugger. A return through a barrier is looked at instruction by instruction in `barrier-arch`.
 
+mod commands;
+#[path = "../../../barrier-arch/tests/support/debugger.rs"]
+mod debugger;
 mod gdb;
 mod lldb;
 
@@ -13,12 +16,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use barrier_arch::{Spacing, StkbarSlice};
+use integration_tests::mode;
 use integration_tests::native::{Cell, Native, set_global};
 use sched::Current;
 use stack_alloc::GuardPages;
 
 const MODE: &str = "DEBUGGED_TASKS_MODE";
-const MODES: [&str; 3] = ["off", "exponential", "every frame"];
 /// Of the task that stops; the others are one, two and three frames deeper.
 const DEPTH: usize = 15;
 
@@ -65,12 +68,7 @@ fn stop(current: &Current<'_, Native>, spacing: Spacing) {
 /// What the debugger runs; without one, nothing.
 #[test]
 fn inferior() {
-    let spacing = match std::env::var(MODE).as_deref() {
-        Ok("off") => Spacing::Off,
-        Ok("exponential") => Spacing::default(),
-        Ok("every frame") => Spacing::EveryFrame,
-        _ => return,
-    };
+    let Some(spacing) = mode::from_environment(MODE) else { return };
     // gdb gives up writing a mapping to a core file where it meets one of the kernel's newer guard regions.
     let builder = Native::builder(16 << 20).spacing(spacing).guard(GuardPages::Mprotect);
     let runtime = builder.workers(1).start().unwrap();

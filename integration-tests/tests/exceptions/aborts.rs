@@ -6,9 +6,9 @@ use std::ffi::c_long;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
-use barrier_arch::Spacing;
 use integration_tests::foreign::BOTH;
 use integration_tests::ground::{By, Ground};
+use integration_tests::mode;
 
 use crate::{Drops, mixed_descend};
 
@@ -47,11 +47,7 @@ fn die(what: &str, ground: &Ground) {
 #[test]
 fn victim() {
     let Ok(what) = std::env::var(WHAT) else { return };
-    let spacing = match std::env::var(MODE).as_deref() {
-        Ok("every frame") => Spacing::EveryFrame,
-        Ok("exponential") => Spacing::default(),
-        _ => Spacing::Off,
-    };
+    let spacing = mode::from_environment(MODE).expect("set by `death`");
     Ground::run(1 << 20, spacing, By::UnwindTables, |ground| die(&what, ground));
 }
 
@@ -80,9 +76,10 @@ fn death(what: &str, mode: &str) -> String {
 }
 
 fn same_death(what: &str, part: &str) {
-    let plain = death(what, "off");
+    let [off, others @ ..] = mode::NAMES;
+    let plain = death(what, off);
     assert!(plain.contains(part) && plain.contains("survived: false"), "{plain}");
-    for mode in ["exponential", "every frame"] {
+    for mode in others {
         assert_eq!(death(what, mode), plain, "{what}, {mode}");
     }
 }

@@ -11,11 +11,10 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use barrier_arch::Spacing;
 use integration_tests::ground::{By, Ground};
+use integration_tests::mode;
 
 const MODE: &str = "PERF_MODE";
-const MODES: [&str; 3] = ["off", "exponential", "every frame"];
 /// Triples of frames: some 13 KiB.
 const DEPTH: usize = 10;
 
@@ -49,12 +48,7 @@ fn blue(depth: usize, ground: &Ground) -> usize {
 /// What perf records; without perf, nothing.
 #[test]
 fn inferior() {
-    let spacing = match std::env::var(MODE).as_deref() {
-        Ok("off") => Spacing::Off,
-        Ok("exponential") => Spacing::default(),
-        Ok("every frame") => Spacing::EveryFrame,
-        _ => return,
-    };
+    let Some(spacing) = mode::from_environment(MODE) else { return };
     Ground::run(1 << 16, spacing, By::FramePointers, |ground| black_box(red(DEPTH, ground)));
 }
 
@@ -146,7 +140,7 @@ fn by_frame_pointers() {
     let Some(off) = record("off", "fp") else { return };
     let truth = usual(&off.raw);
     assert!(truth.iter().filter(|name| name.contains("green")).count() == DEPTH, "{truth:?}");
-    for mode in MODES {
+    for mode in mode::NAMES {
         let Some(seen) = record(mode, "fp") else { return };
         let complete = share(&seen.raw, |chain| *chain == truth);
         let same_length = share(&seen.raw, |chain| chain.len() == truth.len());
@@ -176,7 +170,7 @@ fn by_unwind_tables_with_all_of_the_stack() {
     let Some(off) = record("off", "dwarf,65528") else { return };
     let truth = usual(&off.raw);
     assert!(truth.iter().filter(|name| name.contains("green")).count() == DEPTH, "{truth:?}");
-    for mode in MODES {
+    for mode in mode::NAMES {
         let Some(seen) = record(mode, "dwarf,65528") else { return };
         let complete = share(&seen.raw, |chain| without_barriers(chain) == truth);
         let repaired = share(&seen.repaired, |chain| *chain == truth);
@@ -195,7 +189,7 @@ fn by_unwind_tables_with_all_of_the_stack() {
 fn by_unwind_tables_with_a_part_of_the_stack() {
     let Some(off) = record("off", "dwarf") else { return };
     let truth = without_barriers(&usual(&off.raw));
-    for mode in MODES {
+    for mode in mode::NAMES {
         let Some(seen) = record(mode, "dwarf") else { return };
         let usual = without_barriers(&usual(&seen.raw));
         println!("dwarf, {mode}: {} frames, {} without barriers", usual.len(), truth.len());
