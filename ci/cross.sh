@@ -138,7 +138,7 @@ run_and_say() {
 
 for name in "${names[@]}"; do
     build "$name"
-    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     run_and_say "$name" &
 done
 wait

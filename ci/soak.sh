@@ -51,7 +51,7 @@ for barriers in off on every-frame; do
             for when in stress workers; do
                 pressure=(--gc-stress)
                 [[ $when == workers ]] && pressure=(--jobs 3)
-                (($(jobs -rp | wc -l) < at_once)) || wait -n
+                while (($(jobs -rp | wc -l) >= at_once)); do wait -n; done
                 number=$((number + 1))
                 soak "$number" "barriers $barriers, stacks $stacks, $collections, $when" \
                     --barriers "$barriers" --stacks "$stacks" "${moves[@]}" "${world[@]}" "${pressure[@]}" &
