@@ -19,3 +19,9 @@ mutant task-does-not-keep-its-object sched/examples/scheme/runtime/state.rs sche
 ====
         let _ = TaskState::own;
 END
+
+mutant port-used-by-two-tasks-at-once sched/examples/scheme/ports/held.rs sched example/scheme programs_with_tasks <<'END'
+            .is_err()
+====
+            .is_err_and(|_| false)
+END

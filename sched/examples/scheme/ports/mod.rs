@@ -1,7 +1,7 @@
 //! Ports: objects of the heap, over channels outside of it.
 //!
 //! ```text
-//!   port      flags   buffer   position   end   channel or #f
+//!   port      flags   buffer   position   end   channel or #f   taken?
 //!                        │        │         │
 //!   input                [ read ..| to read | free ]        more comes from the channel
 //!   output in memory     [ written          | free ]        grows; without channel
@@ -10,8 +10,11 @@
 //!
 //! Text is UTF-8 on both sides, so textual and binary ports differ in a flag only. Nothing closes a port that a program
 //! has forgotten: its channel is closed, and flushed, at the end of the program.
+//!
+//! What a port has in its buffer belongs to the task that [holds](held) it.
 
 pub mod channel;
+pub mod held;
 pub mod input;
 pub mod output;
 
@@ -19,7 +22,7 @@ use crate::scheme::fault::Fault;
 use crate::scheme::machine::Machine;
 use crate::scheme::object::{Header, Kind, ObjectRef};
 use crate::scheme::primitives::Outcome;
-use crate::scheme::primitives::check::{object, wrong};
+use crate::scheme::primitives::check::object;
 use crate::scheme::value::Value;
 
 const FLAGS: usize = 1;
@@ -27,8 +30,10 @@ const BUFFER: usize = 2;
 const POSITION: usize = 3;
 const END: usize = 4;
 const CHANNEL: usize = 5;
+/// Is a task in the middle of an operation? See [`held`].
+const LOCK: usize = 6;
 /// How many fields a port has.
-pub const FIELDS: usize = 5;
+pub const FIELDS: usize = 6;
 
 /// What kind of port it is: bits of [`FLAGS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +64,7 @@ impl Flags {
 pub fn standard(channel: usize) -> (Header, [u64; FIELDS]) {
     let direction = if channel == channel::STDIN { Flags::INPUT } else { Flags::OUTPUT };
     let flags = Value::index(direction.and(Flags::OPEN).0);
-    let words = [flags, Value::FALSE, Value::index(0), Value::index(0), Value::index(channel)];
+    let words = [flags, Value::FALSE, Value::index(0), Value::index(0), Value::index(channel), Value::FALSE];
     (Header::with_length(Kind::Port, FIELDS), words.map(|word| word.0))
 }
 
@@ -77,8 +82,8 @@ impl Port {
         let buffer = machine.bytevector(bytes)?;
         let end = if flags.has(Flags::INPUT) { bytes.len() } else { 0 };
         let flags = Value::index(flags.and(Flags::OPEN).0);
-        let fields =
-            [flags, buffer, Value::index(0), Value::index(end), channel.map_or(Value::FALSE, Value::index)];
+        let channel = channel.map_or(Value::FALSE, Value::index);
+        let fields = [flags, buffer, Value::index(0), Value::index(end), channel, Value::FALSE];
         machine.object(Header::with_length(Kind::Port, FIELDS), &fields)
     }
 
@@ -91,26 +96,6 @@ impl Port {
         object(procedure, position, value, Kind::Port).map(Port)
     }
 
-    /// An open port with these flags.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::WrongType`] for another one, [`Fault::Unfit`] for a closed one.
-    pub fn open(
-        procedure: &'static str,
-        position: usize,
-        value: Value,
-        direction: Flags,
-    ) -> Result<Port, Fault> {
-        let expected = if direction == Flags::INPUT { "an input port" } else { "an output port" };
-        let port = ObjectRef::of(value, Kind::Port).map(Port).filter(|port| port.flags().has(direction));
-        let port = port.ok_or_else(|| wrong(procedure, position, expected, value))?;
-        if port.flags().has(Flags::OPEN) {
-            return Ok(port);
-        }
-        Err(Fault::Unfit { procedure, what: "the port is closed".into() })
-    }
-
     /// Its flags.
     pub fn flags(self) -> Flags {
         Flags(self.index(FLAGS))
@@ -120,10 +105,6 @@ impl Port {
         self.0.field(field).as_index().unwrap_or(0)
     }
 
-    fn set_index(self, machine: &Machine<'_>, field: usize, value: usize) {
-        machine.store(self.0, field, Value::index(value));
-    }
-
     /// The number of its channel.
     pub fn channel(self) -> Option<usize> {
         self.0.field(CHANNEL).as_index()
@@ -131,17 +112,5 @@ impl Port {
 
     fn buffer(self) -> Option<ObjectRef> {
         ObjectRef::of(self.0.field(BUFFER), Kind::Bytevector)
-    }
-
-    /// Closes it. A second time is no error.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::File`] if the rest of the output cannot be written.
-    pub fn close(self, machine: &Machine<'_>, procedure: &'static str) -> Result<(), Fault> {
-        let flags = self.flags();
-        self.set_index(machine, FLAGS, flags.0 & !Flags::OPEN.0);
-        let channel = self.channel().filter(|channel| flags.has(Flags::OPEN) && *channel > channel::STDERR);
-        channel.map_or(Ok(()), |channel| machine.scheme().channels.close(procedure, channel))
     }
 }

@@ -3,7 +3,8 @@
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::Machine;
 use crate::scheme::object::Kind;
-use crate::scheme::ports::{Flags, Port, channel};
+use crate::scheme::ports::held::Held;
+use crate::scheme::ports::{Flags, channel};
 use crate::scheme::runtime::arguments::Arguments;
 use crate::scheme::value::Value;
 
@@ -45,10 +46,16 @@ fn argument(all: &Arguments<'_>, index: usize) -> Value {
     all.get(index).unwrap_or(Value::NIL)
 }
 
-/// The port in argument `index`, or the one in force.
-fn port(machine: &Machine<'_>, name: &'static str, all: &Arguments<'_>, index: usize) -> Result<Port, Fault> {
+/// The port in argument `index`, or the one in force, for this operation.
+fn port<'m>(
+    machine: &'m Machine<'_>,
+    name: &'static str,
+    all: &Arguments<'_>,
+    index: usize,
+) -> Result<Held<'m>, Fault> {
     let value = all.get(index).filter(|value| *value != Value::TRUE);
-    Port::open(name, index + 1, value.unwrap_or_else(|| machine.port(channel::STDOUT)), Flags::OUTPUT)
+    let value = value.unwrap_or_else(|| machine.port(channel::STDOUT));
+    Held::open(machine, name, index + 1, value, Flags::OUTPUT)
 }
 
 /// Writes to the port in argument `index`.
@@ -59,7 +66,7 @@ fn put(
     index: usize,
     bytes: &[u8],
 ) -> Outcome {
-    port(machine, name, all, index)?.put(machine, name, bytes)?;
+    port(machine, name, all, index)?.put(bytes)?;
     Ok(Value::UNSPECIFIED)
 }
 
@@ -82,6 +89,6 @@ fn write_string(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
 }
 
 fn flush(machine: &Machine<'_>, name: &'static str, all: &Arguments<'_>) -> Outcome {
-    port(machine, name, all, 0)?.flush(machine, name)?;
+    port(machine, name, all, 0)?.flush()?;
     Ok(Value::UNSPECIFIED)
 }

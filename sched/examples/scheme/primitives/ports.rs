@@ -3,6 +3,7 @@
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::Machine;
 use crate::scheme::object::{Kind, ObjectRef};
+use crate::scheme::ports::held::Held;
 use crate::scheme::ports::{Flags, Port, channel};
 use crate::scheme::runtime::arguments::Arguments;
 use crate::scheme::value::Value;
@@ -46,12 +47,10 @@ pub fn table() -> Vec<Primitive> {
             Port::create(m, Flags::OUTPUT.and(Flags::BINARY), &[], None)
         }),
         Primitive::one("get-output-string", |m, port| {
-            let port = Port::any("get-output-string", 1, port)?;
-            m.string_from(&String::from_utf8_lossy(port.collected()))
+            m.string_from(&String::from_utf8_lossy(&collected(m, "get-output-string", port)?))
         }),
         Primitive::one("get-output-bytevector", |m, port| {
-            let content = Port::any("get-output-bytevector", 1, port)?.collected().to_vec();
-            m.bytevector(&content)
+            m.bytevector(&collected(m, "get-output-bytevector", port)?)
         }),
         Primitive::one("open-input-file", |m, path| open_input(m, "open-input-file", path, NO_FLAGS)),
         Primitive::one("open-binary-input-file", |m, path| {
@@ -86,7 +85,12 @@ fn is_open(name: &'static str, port: Value, direction: Flags) -> Outcome {
 }
 
 fn close(machine: &Machine<'_>, name: &'static str, port: Value) -> Outcome {
-    Port::any(name, 1, port)?.close(machine, name).map(|()| Value::UNSPECIFIED)
+    Held::of(Port::any(name, 1, port)?, machine, name).close().map(|()| Value::UNSPECIFIED)
+}
+
+/// A copy of what was written to a port in memory.
+fn collected(machine: &Machine<'_>, name: &'static str, port: Value) -> Result<Vec<u8>, Fault> {
+    Ok(Held::of(Port::any(name, 1, port)?, machine, name).collected().to_vec())
 }
 
 fn path_of(name: &'static str, path: Value) -> Result<String, Fault> {

@@ -16,26 +16,32 @@ use crate::scheme::lexer::{Lexer, Token};
 use crate::scheme::machine::Machine;
 use crate::scheme::numbers::Number;
 use crate::scheme::object::{Header, Kind, ObjectRef};
-use crate::scheme::ports::Port;
+use crate::scheme::ports::held::Held;
 use crate::scheme::value::Value;
 
 use super::Outcome;
 use super::check::{elements, proper_length};
 
-const NAME: &str = "read";
-
 /// The next datum of a port; the end-of-file object if there is none.
-pub fn datum(machine: &Machine<'_>, port: Port) -> Outcome {
+pub fn datum(machine: &Machine<'_>, port: Held<'_>) -> Outcome {
+    let text = extent(&port);
+    // Others may read what follows while the datum is built.
+    drop(port);
+    text?.map_or(Ok(Value::EOF), |text| from_text(machine, &text))
+}
+
+/// Takes the text of the next datum off a port; `None` if there is none.
+fn extent(port: &Held<'_>) -> Result<Option<String>, Fault> {
     let mut extent = Extent::new();
     let mut text = String::new();
-    while let Some(c) = port.peek_char(machine, NAME)? {
+    while let Some(c) = port.peek_char()? {
         if extent.step(c) == Step::Stop {
             break;
         }
         text.push(c);
-        port.take_char(machine, NAME)?;
+        port.take_char()?;
     }
-    if extent.is_blank() { Ok(Value::EOF) } else { from_text(machine, &text) }
+    Ok((!extent.is_blank()).then_some(text))
 }
 
 /// The first datum of a text.
