@@ -25,3 +25,9 @@ mutant port-used-by-two-tasks-at-once sched/examples/scheme/ports/held.rs sched 
 ====
             .is_err_and(|_| false)
 END
+
+mutant panic-below-compiled-frames-not-caught sched/src/managed/arch/personality.rs sched example/scheme a_panic_is_the_tasks_own <<'END'
+        return URC_HANDLER_FOUND;
+====
+        return 8;
+END

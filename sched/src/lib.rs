@@ -104,7 +104,8 @@
 //!
 //! * Its frames hold no address in their own stack but saved frame pointers, of which there is a chain.
 //! * It calls native functions through [`native_call`], which takes them to another stack. A prologue check that fails calls
-//!   [`Current::make_room`] and then [`Current::safepoint`].
+//!   [`Current::make_room`] and then [`Current::safepoint`]. If one panics, the compiled frames of the task are dropped and its program is
+//!   [told](Program::panicked).
 //!
 //! [`Language::movable`] says that it does. `integration-tests/src/compiled.rs` is the smallest such language.
 //!

@@ -100,6 +100,9 @@ pub enum Fault {
         /// What the other tasks wait for, and their backtraces.
         others: Vec<String>,
     },
+    /// A procedure written in Rust has panicked: a mistake of this implementation, which no program can handle.
+    #[error("internal error, please report: {0}")]
+    Internal(String),
     /// `(exit code)`: no error, but it leaves the program the same way.
     #[error("exit with code {0}")]
     Exit(i32),
@@ -162,7 +165,7 @@ impl Fault {
 
     /// Does it end the program without being raised?
     pub fn is_final(&self) -> bool {
-        matches!(self, Fault::Uncaught(_) | Fault::Exit(_) | Fault::Deadlock { .. })
+        matches!(self, Fault::Uncaught(_) | Fault::Exit(_) | Fault::Deadlock { .. } | Fault::Internal(_))
     }
 }
 

@@ -322,14 +322,19 @@ impl<'t> Machine<'t> {
     }
 
     fn leave_with(&self, failure: Failure) -> ! {
+        self.give_up(failure);
+        let base = self.base();
+        self.current.skip_barriers(base);
+        // SAFETY: the frame of `scheme_base` lies there; `run` has called it. All below is dropped, its barriers skipped.
+        unsafe { scheme_leave(base) }
+    }
+
+    /// Notes how the program ended, and that its frames are as good as gone.
+    pub fn give_up(&self, failure: Failure) {
         self.state().set_failure(failure);
         self.keep_arguments(0);
         set_overflowing(self, false);
-        let base = self.base();
-        self.current.skip_barriers(base);
         self.set_rest(Rest::END);
-        // SAFETY: the frame of `scheme_base` lies there; `run` has called it. All below is dropped, its barriers skipped.
-        unsafe { scheme_leave(base) }
     }
 
     /// Top of the stack.

@@ -2,18 +2,18 @@
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use barrier_arch::arch;
+use barrier_arch::{Spacing, arch};
 use sched::Current;
 use unwind_walk::cfi::UnwindTables;
 use unwind_walk::{LiveStack, Registers, Walk};
 
 use super::cli::Stacks;
-use super::machine::{Machine, Task};
-use super::object::Arity;
+use super::machine::Machine;
 use super::primitives::{Outcome, Primitive};
 use super::runtime::run::{run, start};
+use super::stacks::runtime;
 use super::tests::{MODES, Trial, moving_runtime_for, runtime_for, wait_for_barriers};
 use super::value::Value;
 use super::{Scheme, build};
@@ -27,45 +27,86 @@ const DOWN: &str = "
 
 const DEPTH: usize = 100;
 
-fn program(spacing: barrier_arch::Spacing, stacks: Stacks, bottom: Primitive) -> Scheme {
+fn program(spacing: Spacing, stacks: Stacks, bottom: Primitive) -> Scheme {
     let mut options = Trial::new(spacing).on(stacks).options;
     options.primitives.push(Primitive::none("wait-for-barriers", |_: &Machine<'_>| Ok(Value::TRUE)));
     options.primitives.push(bottom);
     build("down.scm", DOWN, options).expect("it compiles")
 }
 
-/// `(bottom)`, in Rust: a barrier or more above it, then a panic.
-extern "C-unwind" fn panics(task: *const Task) -> Value {
-    // SAFETY: compiled code passes the task that it runs on.
-    let machine = unsafe { Machine::from_raw(task) };
-    assert!(wait_for_barriers(&machine).is_ok());
-    resume_unwind(Box::new("from below Scheme"));
+/// `(bottom)`, a panic; with a barrier or more above it, if there are any.
+fn panic_of(spacing: Spacing) -> Primitive {
+    if spacing == Spacing::Off {
+        return Primitive::none("bottom", |_: &Machine<'_>| resume_unwind(Box::new("from below Scheme")));
+    }
+    Primitive::none("bottom", |machine| {
+        assert!(wait_for_barriers(machine).is_ok());
+        resume_unwind(Box::new("from below Scheme"))
+    })
 }
 
+/// The panic crosses compiled frames, and barriers, to where they were entered; what lies above is as it was.
 #[test]
 fn a_panic_crosses_scheme_frames() {
     for spacing in MODES {
-        let bottom =
-            Primitive { name: "bottom", arity: Arity::Exactly(0), code: panics as *const () as usize };
-        let runtime = runtime_for(spacing, 64 << 20, program(spacing, Stacks::Reserve, bottom));
+        let scheme = program(spacing, Stacks::Reserve, panic_of(spacing));
+        let runtime = runtime_for(spacing, 64 << 20, scheme);
         let caught = |current: &Current<'_, Scheme>| {
-            let drops = Arc::new(());
-            let held = Arc::clone(&drops);
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let _held = held;
-                run(current).is_ok()
-            }));
-            let text = result.err().and_then(|panic| panic.downcast::<&str>().ok()).map(|text| *text);
+            let failure = run(current).expect_err("a panic");
             let left = current.bars(|bars| bars.iter().skip(bars.position()).count());
-            (text, Arc::strong_count(&drops), left)
+            (failure.headline(), left)
         };
-        let (text, count, left) = runtime.spawn(caught).expect("a stack").join().expect("it was caught");
-        assert_eq!((text, count), (Some("from below Scheme"), 1), "{spacing:?}");
+        let (text, left) = runtime.spawn(caught).expect("a stack").join().expect("it was caught");
+        assert_eq!(text, "internal error, please report: from below Scheme", "{spacing:?}");
         // Those above the catch stand, as far as there are any.
         assert!(left <= 4, "{spacing:?}: {left}");
-        // And one that nobody catches ends the task.
-        let error = runtime.spawn(|current| run(current).is_ok()).expect("a stack").join();
-        assert_eq!(error.expect_err("a panic").message(), Some("from below Scheme"));
+    }
+}
+
+/// Two tasks panic below frames of Scheme, with barriers on them; who joins one gets an error, and all others go on.
+const TOGETHER: &str = "
+    (define kept (vector->list (make-vector 20000 1)))
+    (define (down n) (if (= n 0) (bottom) (+ 1 (down (- n 1)))))
+    (define (sum n) (if (= n 0) 0 (+ n (sum (- n 1)))))
+    (define ch (make-channel))
+    (define other (spawn (lambda () (channel-receive ch) (sum 1000))))
+    (define (panicked) (guard (e (#t (error-object-message e))) (join (spawn (lambda () (dynamic-wind car (lambda () (down 100)) car))))))
+    (define (panicked-far) (guard (e (#t (error-object-message e))) (join (spawn (lambda () (+ 1 (down 3000)))))))
+    (define first (panicked))
+    (define second (panicked-far))
+    (collect-garbage)
+    (channel-send ch 'go)
+    (list first second (join other) (sum 2000))";
+
+#[test]
+fn a_panic_is_the_tasks_own() {
+    let source = TOGETHER.replace("car", "(lambda () #f)");
+    let text = "\"internal error, please report: from below Scheme\"";
+    let kinds = [Stacks::Reserve, Stacks::Copy];
+    for (spacing, stacks) in MODES.iter().flat_map(|s| kinds.map(|stacks| (*s, stacks))) {
+        for (workers, always_move) in [(1, true), (3, false)] {
+            let mut options = Trial::new(spacing).on(stacks).options;
+            options.primitives.push(panic_of(spacing));
+            let scheme = build("together.scm", &source, options).expect("it compiles");
+            let builder = runtime(scheme, spacing, 64 << 20).expect("a stack size").verify(true).oracle(true);
+            let runtime = builder.workers(workers).always_move(always_move).start().expect("threads");
+            let result = start(&runtime).expect("a stack").join().expect("no panic");
+            let expected = format!("({text} {text} 500500 2001000)");
+            assert_eq!(result.map_err(|failure| failure.to_string()), Ok(expected), "{spacing:?} {stacks:?}");
+        }
+    }
+}
+
+/// The program's own task panics: that is how the program ends.
+#[test]
+fn a_panic_of_the_program_ends_it() {
+    let kinds = [Stacks::Reserve, Stacks::Copy];
+    for (spacing, stacks) in MODES.iter().flat_map(|s| kinds.map(|stacks| (*s, stacks))) {
+        let scheme = program(spacing, stacks, panic_of(spacing));
+        let runtime = runtime_for(spacing, 64 << 20, scheme);
+        let failure = start(&runtime).expect("a stack").join().expect("it was caught").expect_err("a panic");
+        assert_eq!(failure.to_string(), "internal error, please report: from below Scheme", "{stacks:?}");
+        assert_eq!(runtime.language().ending.wait(), None, "nobody waits for ever");
     }
 }
 
@@ -127,7 +168,7 @@ fn the_unwinder_sees_every_scheme_frame() {
         let result = start(&runtime).expect("a stack").join().expect("no panic");
         assert!(result.is_err(), "(+ 1 #f)");
         let (compiled, ours) = *SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let barriers = spacing != barrier_arch::Spacing::Off;
+        let barriers = spacing != Spacing::Off;
         assert_eq!((compiled, ours > 0), (DEPTH + 1, barriers), "{spacing:?} {stacks:?}");
     }
 }

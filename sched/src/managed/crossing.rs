@@ -19,6 +19,8 @@ pub(crate) struct Crossing {
     pub(super) leaves: AtomicUsize,
     /// What is called then.
     pub(super) between: AtomicUsize,
+    /// Where a panic of the native function ends: called with the task and the exception.
+    pub(super) panicked: AtomicUsize,
     /// Asks the program for the next call.
     pub(super) step: AtomicUsize,
     /// What the last call returned.

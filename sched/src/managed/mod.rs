@@ -29,13 +29,16 @@
 //! | `arch/` | the way between the stacks |
 //! | `crossing.rs` | the words that it reads and writes |
 //! | `native.rs` | native stacks, and what runs first on one |
+//! | `panicked.rs` | a native function has panicked |
 //! | `moving.rs` | growing and shrinking |
 
 mod arch;
 pub(crate) mod crossing;
 pub(crate) mod moving;
 pub(crate) mod native;
+mod panicked;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::Ordering;
 
@@ -112,10 +115,18 @@ pub trait Program<L: Language>: Send + 'static {
     /// `returned` is what the last call returned; `None` at first. It is nobody's root any more: no safepoint
     /// before it is in one.
     fn next(&mut self, current: &Current<'_, L>, returned: Option<usize>) -> Next<Self::Output>;
+
+    /// What comes next after a native function that compiled code had called has panicked. The frames of compiled code are gone.
+    ///
+    /// Without a method of its own, the program ends with that panic, which [`JoinHandle::join`](crate::JoinHandle::join) gives.
+    fn panicked(&mut self, current: &Current<'_, L>, panic: Box<dyn Any + Send>) -> Next<Self::Output> {
+        let _ = current;
+        std::panic::resume_unwind(panic)
+    }
 }
 
 /// A program without its type: no call means that the end is reached and the result is where it belongs.
-pub(crate) type Steps<L> = Box<dyn FnMut(&Current<'_, L>, Option<usize>) -> Option<Call> + Send>;
+pub(crate) type Steps<L> = Box<dyn FnMut(&Current<'_, L>, native::Returned) -> Option<Call> + Send>;
 
 /// Where a task keeps the address of the native function that [`native_call`] goes on to, in bytes from its own.
 pub const TARGET_OFFSET: usize = crossing::CROSSING_OFFSET + std::mem::offset_of!(Crossing, target);

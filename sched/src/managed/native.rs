@@ -1,5 +1,6 @@
 //! Native stacks, and what runs first on one.
 
+use std::any::Any;
 use std::sync::atomic::Ordering;
 
 use barrier_arch::arch;
@@ -9,6 +10,7 @@ use stack_alloc::GuardPages;
 use unwind_walk::{LiveStack, ReadWord};
 
 use super::arch as way;
+use super::panicked::panicked;
 use super::{Next, Program, Steps};
 use crate::current::Current;
 use crate::language::Language;
@@ -127,6 +129,7 @@ impl<L: Language> Task<L> {
         crossing.target.store(step_first::<L> as *const () as usize, Ordering::Relaxed);
         crossing.step.store(step_next::<L> as *const () as usize, Ordering::Relaxed);
         crossing.between.store(leave_between::<L> as *const () as usize, Ordering::Relaxed);
+        crossing.panicked.store(panicked::<L> as *const () as usize, Ordering::Relaxed);
     }
 }
 
@@ -170,21 +173,33 @@ extern "C" fn leave_between<L: Language>(task: *const Task<L>) -> ! {
 
 /// The program's first call.
 extern "C" fn step_first<L: Language>(task: *const Task<L>) -> usize {
-    step(task, |_| None)
+    step(task, Returned::Nothing)
 }
 
 /// The call after one that has returned.
 extern "C" fn step_next<L: Language>(task: *const Task<L>) -> usize {
-    step(task, |task| Some(task.crossing.returned.load(Ordering::Relaxed)))
+    // SAFETY: compiled code passes the task that runs.
+    let value = unsafe { (*task).crossing.returned.load(Ordering::Relaxed) };
+    step(task, Returned::Value(value))
+}
+
+/// How the last call has ended.
+pub(crate) enum Returned {
+    /// There was none.
+    Nothing,
+    /// With this value.
+    Value(usize),
+    /// A native function that it called has panicked.
+    Panicked(Box<dyn Any + Send>),
 }
 
 /// Asks the program; returns the code to call.
-fn step<L: Language>(task: *const Task<L>, returned: impl FnOnce(&Task<L>) -> Option<usize>) -> usize {
+pub(super) fn step<L: Language>(task: *const Task<L>, returned: Returned) -> usize {
     // SAFETY: the task that runs, on its native stack.
     let (task, current) = unsafe { (&*task, Current::from_raw(task)) };
     // SAFETY: we run on it (rule 7 of the task). Taken out meanwhile: others may look at the task's fields.
     let mut steps = unsafe { (*task.inner()).steps.take() };
-    let call = steps.as_mut().and_then(|steps| steps(&current, returned(task)));
+    let call = steps.as_mut().and_then(|steps| steps(&current, returned));
     // SAFETY: as above.
     unsafe { (*task.inner()).steps = steps };
     if let Some(call) = call {
@@ -202,7 +217,11 @@ pub(crate) fn steps_of<L: Language, P: Program<L>>(
     packet: std::sync::Arc<Packet<L, P::Output>>,
 ) -> Steps<L> {
     Box::new(move |current, returned| {
-        let next = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| program.next(current, returned)));
+        let next = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match returned {
+            Returned::Nothing => program.next(current, None),
+            Returned::Value(value) => program.next(current, Some(value)),
+            Returned::Panicked(panic) => program.panicked(current, panic),
+        }));
         let result = match next {
             Ok(Next::Call(call)) => return Some(call),
             Ok(Next::Done(result)) => Ok(result),

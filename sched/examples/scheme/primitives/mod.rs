@@ -70,7 +70,7 @@ fn conjure<F: Copy>() -> F {
 
 macro_rules! fixed {
     ($name:ident, $shim:ident, $count:literal, $($arg:ident)*) => {
-        extern "C" fn $shim<F: Fn(&Machine<'_> $(, $crate::scheme::primitives::word!($arg))*) -> Outcome + Copy>(
+        extern "C-unwind" fn $shim<F: Fn(&Machine<'_> $(, $crate::scheme::primitives::word!($arg))*) -> Outcome + Copy>(
             task: *const Task $(, $arg: Value)*
         ) -> Value {
             // SAFETY: compiled code passes the task that it runs on.
@@ -103,7 +103,7 @@ fixed!(two, shim2, 2, a b);
 fixed!(three, shim3, 3, a b c);
 fixed!(four, shim4, 4, a b c d);
 
-extern "C" fn shim_many<F: Fn(&Machine<'_>, &Arguments<'_>) -> Outcome + Copy>(
+extern "C-unwind" fn shim_many<F: Fn(&Machine<'_>, &Arguments<'_>) -> Outcome + Copy>(
     task: *const Task,
     count: usize,
     a: Value,

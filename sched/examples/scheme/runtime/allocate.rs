@@ -9,7 +9,7 @@ use crate::scheme::value::Value;
 
 /// A closure. Its captured values are unspecified until compiled code stores them, before its next safepoint or, for
 /// closures that mention each other, with the barrier later.
-pub extern "C" fn closure(task: *const Task, header: Header, code: usize) -> Value {
+pub extern "C-unwind" fn closure(task: *const Task, header: Header, code: usize) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     machine.deliver(new_closure(&machine, header, code))
@@ -25,14 +25,14 @@ fn new_closure(machine: &Machine<'_>, header: Header, code: usize) -> Outcome {
 }
 
 /// A box with a first value.
-pub extern "C" fn new_box(task: *const Task, value: Value) -> Value {
+pub extern "C-unwind" fn new_box(task: *const Task, value: Value) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     machine.deliver(machine.object(Header::plain(Kind::Box), &[value]))
 }
 
 /// A value was stored while the collector marks.
-pub extern "C" fn shade(task: *const Task, value: Value) {
+pub extern "C-unwind" fn shade(task: *const Task, value: Value) {
     // SAFETY: compiled code passes the task that it runs on.
     unsafe { Machine::from_raw(task) }.shade(value);
 }

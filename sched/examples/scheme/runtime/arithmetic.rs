@@ -65,7 +65,7 @@ pub fn quotient(machine: &Machine<'_>, a: Value, b: Value) -> Outcome {
 
 macro_rules! entry {
     ($($(#[$doc:meta])* $name:ident => $f:path),* $(,)?) => {
-        $($(#[$doc])* pub extern "C" fn $name(task: *const Task, a: Value, b: Value) -> Value {
+        $($(#[$doc])* pub extern "C-unwind" fn $name(task: *const Task, a: Value, b: Value) -> Value {
             // SAFETY: compiled code passes the task that it runs on.
             let machine = unsafe { Machine::from_raw(task) };
             machine.deliver($f(&machine, a, b))
@@ -93,7 +93,7 @@ fn order(procedure: &'static str, a: Value, b: Value) -> Result<Option<Order>, F
 macro_rules! comparison {
     ($($name:ident, $procedure:literal, $holds:path);* $(;)?) => {
         $(#[doc = concat!("`(", $procedure, " a b)`.")]
-        pub extern "C" fn $name(task: *const Task, a: Value, b: Value) -> Value {
+        pub extern "C-unwind" fn $name(task: *const Task, a: Value, b: Value) -> Value {
             // SAFETY: compiled code passes the task that it runs on.
             let machine = unsafe { Machine::from_raw(task) };
             let order = order($procedure, a, b);

@@ -11,7 +11,14 @@ use super::arguments::Arguments;
 
 /// The list of the arguments behind the required ones. `counts` is their number, and in the upper half how many are
 /// required.
-pub extern "C" fn rest(task: *const Task, counts: u64, a: Value, b: Value, c: Value, d: Value) -> Value {
+pub extern "C-unwind" fn rest(
+    task: *const Task,
+    counts: u64,
+    a: Value,
+    b: Value,
+    c: Value,
+    d: Value,
+) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     let (count, required) = (counts as u32 as usize, (counts >> 32) as usize);
@@ -26,7 +33,14 @@ pub extern "C" fn rest(task: *const Task, counts: u64, a: Value, b: Value, c: Va
 
 /// Spreads `(apply f a … list)`: `f` and the first four arguments go to the task's registers, the others to its buffer.
 /// Returns how many there are, plus one. No safepoint lies between this and the call.
-pub extern "C" fn apply(task: *const Task, count: usize, a: Value, b: Value, c: Value, d: Value) -> usize {
+pub extern "C-unwind" fn apply(
+    task: *const Task,
+    count: usize,
+    a: Value,
+    b: Value,
+    c: Value,
+    d: Value,
+) -> usize {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     let spread = {
@@ -96,21 +110,21 @@ fn takes(arity: Arity) -> String {
 }
 
 /// The check before a call has failed.
-pub extern "C" fn call_error(task: *const Task, callee: Value, count: usize) -> Value {
+pub extern "C-unwind" fn call_error(task: *const Task, callee: Value, count: usize) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     machine.refuse(bad_call(&machine, callee, count))
 }
 
 /// A global without a value.
-pub extern "C" fn unbound(task: *const Task, number: usize) -> Value {
+pub extern "C-unwind" fn unbound(task: *const Task, number: usize) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     machine.refuse(Fault::Unbound { name: machine.scheme().globals.name(number) })
 }
 
 /// A `letrec` variable without a value. `name` is its symbol.
-pub extern "C" fn unassigned(task: *const Task, name: Value) -> Value {
+pub extern "C-unwind" fn unassigned(task: *const Task, name: Value) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     machine.refuse(Fault::Unassigned { name: shortened(name) })

@@ -8,7 +8,7 @@ use crate::scheme::value::Value;
 use super::arguments::Arguments;
 
 /// The arguments lie in this frame, which is scanned conservatively, and go back through the task's registers.
-pub extern "C" fn stack_check(
+pub extern "C-unwind" fn stack_check(
     task: *const Task,
     closure: Value,
     a: Value,

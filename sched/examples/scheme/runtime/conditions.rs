@@ -41,7 +41,7 @@ pub fn make(machine: &Machine<'_>, sort: Sort, message: Value, irritants: Value)
 }
 
 /// The task's pending fault as a condition. If there is no memory for that, it is about that.
-pub extern "C" fn condition(task: *const Task) -> Value {
+pub extern "C-unwind" fn condition(task: *const Task) -> Value {
     // SAFETY: compiled code passes the task that it runs on.
     let machine = unsafe { Machine::from_raw(task) };
     let fault = machine.state().take_pending();

@@ -5,10 +5,14 @@
 //!   stacks that move    a `sched::Program` says what is to be entered, and gets the value: no frame of Rust lies below
 //! ```
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use sched::{Call, Current as SchedCurrent, JoinHandle, Next, Program, Runtime, SpawnError};
 
 use crate::scheme::cli::Stacks;
 use crate::scheme::continuation::base::{enter, enter_code};
+use crate::scheme::fault::{Failure, Fault};
 use crate::scheme::language::Scheme;
 use crate::scheme::machine::{Current, Machine, Task};
 use crate::scheme::value::Value;
@@ -71,11 +75,21 @@ pub fn run<J: Job>(current: &Current<'_>, mut job: J) -> J::Output {
         Ok(Entry { code, closure }) => {
             // SAFETY: such code, by the job's word; this is the task. This frame holds no value meanwhile: compiled code saves
             // its registers where no map describes them.
-            let value = unsafe { enter(task, code, closure) };
-            job.end(&machine, value)
+            let entered = catch_unwind(AssertUnwindSafe(|| unsafe { enter(task, code, closure) }));
+            job.end(&machine, entered.unwrap_or_else(|panic| failed(&machine, &*panic)))
         }
         Err(output) => output,
     }
+}
+
+/// A procedure written in Rust has panicked, and the frames of compiled code are gone: the job has failed.
+fn failed(machine: &Machine<'_>, panic: &(dyn Any + Send)) -> Value {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let fault = Fault::Internal(text.unwrap_or("a panic without a message").to_owned());
+    machine.state().take_pending();
+    machine.give_up(Failure::without_place(fault));
+    Value::FAILED
 }
 
 /// A job as a task of compiled code.
@@ -98,5 +112,16 @@ impl<J: Job> Program<Scheme> for OnBothStacks<J> {
             }
             Err(output) => Next::Done(output),
         }
+    }
+
+    fn panicked(
+        &mut self,
+        current: &SchedCurrent<'_, Scheme>,
+        panic: Box<dyn Any + Send>,
+    ) -> Next<J::Output> {
+        // SAFETY: this is the task that we run on.
+        let machine = unsafe { Machine::from_raw(current.task()) };
+        let value = failed(&machine, &*panic);
+        Next::Done(self.0.end(&machine, value))
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `SUPPORTED` | is there such a way on this architecture? |
 //! | [`native_call`] | compiled code calls a native function, which runs on the native stack |
+//! | `panic_pad` | where a panic of the native function ends (`personality.rs`) |
 //! | [`enter_managed`] | from a native stack that is given up, back to where compiled code waits |
 //! | [`prepare`] | a stack without frames, at whose base [`Call`](super::Call)s are made |
 //! | [`saved`] | what a walk of a stack that waits starts from |
@@ -11,6 +12,7 @@
 
 cfg_select! {
     target_arch = "x86_64" => {
+        mod personality;
         mod x86_64;
         pub use x86_64::native_call;
         pub(super) use x86_64::*;

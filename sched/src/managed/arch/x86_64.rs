@@ -19,6 +19,7 @@ use std::mem::offset_of;
 
 use barrier_arch::arch::SavedRegisters;
 
+use super::personality::personality;
 use crate::managed::crossing::{CROSSING_OFFSET, Crossing};
 
 /// There is a way.
@@ -35,6 +36,7 @@ const MANAGED_SP: usize = CROSSING_OFFSET + offset_of!(Crossing, managed_sp);
 const NATIVE_SP: usize = CROSSING_OFFSET + offset_of!(Crossing, native_sp);
 const LEAVES: usize = CROSSING_OFFSET + offset_of!(Crossing, leaves);
 const BETWEEN: usize = CROSSING_OFFSET + offset_of!(Crossing, between);
+const PANICKED: usize = CROSSING_OFFSET + offset_of!(Crossing, panicked);
 const STEP: usize = CROSSING_OFFSET + offset_of!(Crossing, step);
 const RETURNED: usize = CROSSING_OFFSET + offset_of!(Crossing, returned);
 const WORDS: usize = CROSSING_OFFSET + offset_of!(Crossing, words);
@@ -54,6 +56,7 @@ pub unsafe extern "C" fn native_call() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_signal_frame",
+        ".cfi_personality 0x1b, {personality}",
         "cmp qword ptr [rdi + {managed_sp}], 0",
         "je 4f",
         "push rbp", // a frame record, for walks by frame pointer
@@ -118,6 +121,22 @@ pub unsafe extern "C" fn native_call() {
         target = const TARGET,
         leaves = const LEAVES,
         between = const BETWEEN,
+        personality = sym personality,
+    )
+}
+
+/// Where a panic of the native function that [`native_call`] has called ends: `rax` is the exception, the task is on top as after the call.
+#[unsafe(naked)]
+pub(in crate::managed) unsafe extern "C" fn panic_pad() -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined 16",
+        "mov rdi, [rsp]",
+        "mov rsi, rax",
+        "call [rdi + {panicked}]",
+        "ud2",
+        ".cfi_endproc",
+        panicked = const PANICKED,
     )
 }
 

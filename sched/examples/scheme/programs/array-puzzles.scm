@@ -1,0 +1,77 @@
+; Vectors as benchmark programs use them: filled and copied over and over, a board of pegs, pieces packed into a box.
+(define (fill-with n f) (let ((v (make-vector n 0))) (do ((i 0 (+ i 1))) ((= i n) v) (vector-set! v i (f i)))))
+(define (copied-from-the-end v)
+  (let* ((n (vector-length v)) (w (make-vector n)))
+    (do ((i (- n 1) (- i 1))) ((< i 0) w) (vector-set! w i (vector-ref v i)))))
+(define (rounds k n)
+  (let loop ((k k) (v '#()))
+    (if (= k 0) (vector-length v) (loop (- k 1) (copied-from-the-end (fill-with n (lambda (i) i)))))))
+(write (rounds 20 2000)) (newline)
+
+; Pegs on a triangle of five rows, one hole: how many games end with one peg, how many there are, and the shortest game that is stuck.
+(define (cell r c) (+ (quotient (* r (+ r 1)) 2) c))
+(define moves
+  (let ((found '()))
+    (do ((r 0 (+ r 1))) ((= r 5))
+      (do ((c 0 (+ c 1))) ((> c r))
+        (for-each
+          (lambda (d)
+            (let ((r2 (+ r (* 2 (car d)))) (c2 (+ c (* 2 (cdr d)))))
+              (if (and (<= 0 r2 4) (<= 0 c2 r2))
+                  (set! found (cons (vector (cell r c) (cell (+ r (car d)) (+ c (cdr d))) (cell r2 c2)) found)))))
+          '((0 . 1) (0 . -1) (1 . 0) (-1 . 0) (1 . 1) (-1 . -1)))))
+    (reverse found)))
+(write (length moves)) (newline)
+(define (play board pegs)
+  ; (games . those that end with one peg), by board: many ways lead to one.
+  (let ((known (assv (board-key board) (vector-ref memory pegs))))
+    (if known
+        (cdr known)
+        (let ((games 0) (won 0) (stuck #t))
+          (for-each
+            (lambda (m)
+              (let ((from (vector-ref m 0)) (over (vector-ref m 1)) (to (vector-ref m 2)))
+                (if (and (vector-ref board from) (vector-ref board over) (not (vector-ref board to)))
+                    (begin
+                      (set! stuck #f)
+                      (vector-set! board from #f) (vector-set! board over #f) (vector-set! board to #t)
+                      (let ((r (play board (- pegs 1)))) (set! games (+ games (car r))) (set! won (+ won (cdr r))))
+                      (vector-set! board from #t) (vector-set! board over #t) (vector-set! board to #f)))))
+            moves)
+          (let ((r (if stuck (cons 1 (if (= pegs 1) 1 0)) (cons games won))))
+            (vector-set! memory pegs (cons (cons (board-key board) r) (vector-ref memory pegs)))
+            r)))))
+(define memory (make-vector 16 '()))
+(define (board-key b) (let loop ((i 0) (k 0)) (if (= i (vector-length b)) k (loop (+ i 1) (+ (* 2 k) (if (vector-ref b i) 1 0))))))
+; Four rows are enough here: the others are empty, and stay so if no move leads there.
+(define (start rows hole) (let ((b (make-vector 15 #f))) (do ((i 0 (+ i 1))) ((= i (cell rows 0)) b) (vector-set! b i (not (= i hole))))))
+(set! moves (let keep ((m moves)) (cond ((null? m) '()) ((< (max (vector-ref (car m) 0) (vector-ref (car m) 2)) 10) (cons (car m) (keep (cdr m)))) (else (keep (cdr m))))))
+(write (length moves))
+(for-each (lambda (hole) (set! memory (make-vector 16 '())) (display " ") (write (play (start 4 hole) 9))) '(0 1 4))
+(newline)
+
+; In how many ways do dominoes and corners of three cover a board? Piece by piece, at the first free place.
+(define (packings width height)
+  (define board (make-vector (* width height) #f))
+  (define shapes '(((0 . 0) (1 . 0)) ((0 . 0) (0 . 1)) ((0 . 0) (1 . 0) (0 . 1)) ((0 . 0) (1 . 0) (1 . 1)) ((0 . 0) (0 . 1) (1 . 1)) ((0 . 0) (0 . 1) (-1 . 1))))
+  (define (at p x y) (+ x (car p) (* width (+ y (cdr p)))))
+  (define (fits? shape x y)
+    (let loop ((s shape))
+      (or (null? s)
+          (let ((px (+ x (caar s))) (py (+ y (cdar s))))
+            (and (<= 0 px) (< px width) (< py height) (not (vector-ref board (at (car s) x y))) (loop (cdr s)))))))
+  (define (put! shape x y on) (for-each (lambda (p) (vector-set! board (at p x y) on)) shape))
+  (let place ((i 0))
+    (cond ((= i (* width height)) 1)
+          ((vector-ref board i) (place (+ i 1)))
+          (else
+            (let ((x (modulo i width)) (y (quotient i width)))
+              (let try ((shapes shapes) (sum 0))
+                (if (null? shapes)
+                    sum
+                    (try (cdr shapes)
+                         (if (fits? (car shapes) x y)
+                             (begin (put! (car shapes) x y #t)
+                                    (let ((n (place (+ i 1)))) (put! (car shapes) x y #f) (+ sum n)))
+                             sum)))))))))
+(write (map (lambda (wh) (packings (car wh) (cdr wh))) '((1 . 4) (2 . 2) (2 . 3) (3 . 3) (4 . 3) (4 . 4)))) (newline)
