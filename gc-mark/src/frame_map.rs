@@ -33,6 +33,17 @@ pub enum FrameRoots<'m> {
         /// May the re-scan skip the frame if it has not run?
         vouched: bool,
     },
+    /// Exactly these words are references, in a frame whose stack pointer a walk need not know.
+    ///
+    /// A callee may keep its frame record below registers that it saves, as LLVM's code on AArch64 does. A walk by frame records then takes
+    /// those registers for the caller's, and the caller's stack pointer for lower than it is. Where the caller's own record lies at the end of its frame
+    /// (Cranelift's code), that end is exact.
+    PreciseBelowCfa {
+        /// How many bytes each slot lies below the frame's canonical frame address: what its stack pointer was before the call that made it.
+        slots: &'m [u32],
+        /// May the re-scan skip the frame if it has not run?
+        vouched: bool,
+    },
     /// Nothing is known: every word of the frame may be the address of an object.
     Conservative {
         /// May the re-scan skip the frame if it has not run?
@@ -44,8 +55,15 @@ impl FrameRoots<'_> {
     /// May the re-scan skip the frame if it has not run?
     pub const fn is_vouched(&self) -> bool {
         match *self {
-            FrameRoots::Precise { vouched, .. } | FrameRoots::Conservative { vouched } => vouched,
+            FrameRoots::Precise { vouched, .. }
+            | FrameRoots::PreciseBelowCfa { vouched, .. }
+            | FrameRoots::Conservative { vouched } => vouched,
         }
+    }
+
+    /// Is it known exactly which words are references?
+    pub const fn is_precise(&self) -> bool {
+        !matches!(self, FrameRoots::Conservative { .. })
     }
 }
 

@@ -96,7 +96,7 @@ impl Snapshot {
     ) -> Result<(), BadSlot> {
         let start = self.words.len();
         roots::of_frame(memory, frame.sp, end, roots, |root| self.words.push((root.slot, root.word)))?;
-        let is_precise = matches!(roots, FrameRoots::Precise { .. });
+        let is_precise = roots.is_precise();
         let words = start..self.words.len();
         self.frames.push(Kept { sp: frame.sp, end, pc: frame.pc, is_precise, words });
         Ok(())

@@ -40,19 +40,34 @@ pub(crate) fn of_frame(
     sp: usize,
     end: usize,
     roots: FrameRoots<'_>,
-    mut visit: impl FnMut(Root),
+    visit: impl FnMut(Root),
 ) -> Result<(), BadSlot> {
     match roots {
-        FrameRoots::Conservative { .. } => in_words(memory, sp, end, visit),
+        FrameRoots::Conservative { .. } => {
+            in_words(memory, sp, end, visit);
+            Ok(())
+        }
         FrameRoots::Precise { slots, .. } => {
-            for offset in slots {
-                let slot = sp.wrapping_add(*offset as usize);
-                let word = memory.read_word(slot).ok_or(BadSlot(slot))?;
-                visit(Root { slot, word, is_value: true });
-            }
+            in_slots(memory, slots.iter().map(|offset| sp.wrapping_add(*offset as usize)), visit)
+        }
+        FrameRoots::PreciseBelowCfa { slots, .. } => {
+            in_slots(memory, slots.iter().map(|offset| end.wrapping_sub(*offset as usize)), visit)
         }
     }
-    Ok(())
+}
+
+/// Shows the values that are kept at these addresses.
+#[inline]
+fn in_slots(
+    memory: &LiveStack,
+    mut slots: impl Iterator<Item = usize>,
+    mut visit: impl FnMut(Root),
+) -> Result<(), BadSlot> {
+    slots.try_for_each(|slot| {
+        let word = memory.read_word(slot).ok_or(BadSlot(slot))?;
+        visit(Root { slot, word, is_value: true });
+        Ok(())
+    })
 }
 
 /// Shows each word of `lo..end`, which lies within the live part.

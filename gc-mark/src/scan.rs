@@ -213,7 +213,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         let mut stop = None;
         self.walk(Some(visit.stack.bars()), visit, |visit, cache, frame| {
             let found = cache.roots_at(frame.pc);
-            let precise_unvouched = matches!(found, FrameRoots::Precise { vouched: false, .. });
+            let precise_unvouched = found.is_precise() && !found.is_vouched();
             let end = roots::end_of(frame, visit.stack.bars());
             if stop.is_none() || precise_unvouched {
                 visit.frame(frame, found)?;
@@ -270,6 +270,6 @@ fn remember(sp: usize, end: usize, found: FrameRoots<'_>, unvouched: &mut Unvouc
     match found {
         _ if found.is_vouched() => {}
         FrameRoots::Conservative { .. } => unvouched.add_range(sp, end),
-        FrameRoots::Precise { .. } => unvouched.add_precise(end),
+        FrameRoots::Precise { .. } | FrameRoots::PreciseBelowCfa { .. } => unvouched.add_precise(end),
     }
 }

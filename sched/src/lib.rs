@@ -109,6 +109,9 @@
 //!
 //! [`Language::movable`] says that it does. `integration-tests/src/compiled.rs` is the smallest such language.
 //!
+//! Tasks of compiled code run on `x86_64` and `aarch64` ([`COMPILED_TASK_ARCHITECTURES`]); elsewhere they are refused when they are to be started. Closures run
+//! wherever there is a trampoline.
+//!
 //!
 //! # How it works
 //!
@@ -145,7 +148,10 @@ mod worker;
 pub use collector::stats::CycleStats;
 pub use current::Current;
 pub use language::{Language, Visit};
-pub use managed::{Call, Movable, Next, Program, StackFull, StackMode, TARGET_OFFSET, native_call};
+pub use managed::{
+    ARCHITECTURES as COMPILED_TASK_ARCHITECTURES, Call, Movable, NATIVE_CALL_BYTES, Next, Program, StackFull,
+    StackMode, TARGET_OFFSET, native_call,
+};
 pub use runtime::{Builder, Runtime, StartError};
 pub use shared::SpawnError;
 pub use stacks::{MoveStacks, PooledStacks, Shift, StackSource, TaskStack};

@@ -57,7 +57,8 @@ pub enum StartError {
     NoMover,
     /// The compiled code's way to native functions is missing.
     #[error(
-        "stacks shall be copied, but this architecture has no tasks of compiled code; use StackMode::Reserve"
+        "stacks shall be copied, but only {} have tasks of compiled code; use StackMode::Reserve",
+        managed::ARCHITECTURES.join(", ")
     )]
     NoCompiledTasks,
     /// It would be larger than what a task may use, or leave nothing to frames.

@@ -144,7 +144,8 @@ impl<L: Language> Shared<L> {
         program: P,
     ) -> Result<JoinHandle<L, P::Output>, SpawnError> {
         if !managed::SUPPORTED {
-            let source = "tasks of compiled code are not supported on this architecture".into();
+            let source =
+                format!("only {} have tasks of compiled code", managed::ARCHITECTURES.join(", ")).into();
             return Err(SpawnError { bytes: 0, source });
         }
         let bytes = match this.modes.stacks {

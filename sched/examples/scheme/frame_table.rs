@@ -3,7 +3,7 @@
 //! ```text
 //!   functions   start ………… end   name, file, managed?        sorted by start
 //!   sites       return pc         slots[a..b], span           sorted by pc; one for every call
-//!   slots       bytes above the sp of the frame               one flat array
+//!   slots       bytes below the end of the frame              one flat array
 //! ```
 //!
 //! Compiled Scheme keeps I4 – it has no pointers into callers' frames and a barrier on every store into the heap –
@@ -59,7 +59,8 @@ impl FrameTable {
         self.functions.push(function);
     }
 
-    /// Adds a call that returns to `return_pc`, with the roots that are live then.
+    /// Adds a call that returns to `return_pc`, with the roots that are live then: so many bytes below the frame's canonical frame address,
+    /// which its record is the end of.
     pub fn add_site(&mut self, return_pc: usize, slots: impl IntoIterator<Item = u32>, span: Span) {
         let start = self.slots.len() as u32;
         self.slots.extend(slots);
@@ -127,7 +128,9 @@ impl FrameMap for FrameTable {
         // A return address may lie just behind its function's last instruction: look at the call.
         let managed = |pc: usize| self.function_at(pc).is_some_and(|f| f.is_managed);
         match self.site_at(return_pc) {
-            Some((_, slots)) if managed(return_pc - 1) => FrameRoots::Precise { slots, vouched: true },
+            Some((_, slots)) if managed(return_pc - 1) => {
+                FrameRoots::PreciseBelowCfa { slots, vouched: true }
+            }
             _ => FrameRoots::Conservative { vouched: false },
         }
     }
@@ -154,7 +157,7 @@ pub struct PendingFunction {
     pub is_managed: bool,
     /// Bytes of code.
     pub size: usize,
-    /// Offset of the return address, root slots, place of the call.
+    /// Offset of the return address, root slots as in [`FrameTable::add_site`], place of the call.
     pub sites: Vec<(u32, Vec<u32>, Span)>,
 }
 
@@ -204,7 +207,7 @@ mod tests {
 
     fn slots(table: &FrameTable, pc: usize) -> Option<Vec<u32>> {
         match table.roots_at(pc) {
-            FrameRoots::Precise { slots, vouched: true } => Some(slots.to_vec()),
+            FrameRoots::PreciseBelowCfa { slots, vouched: true } => Some(slots.to_vec()),
             _ => None,
         }
     }

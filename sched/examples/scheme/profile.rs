@@ -119,11 +119,23 @@ pub(crate) fn samples() -> Samples {
     Samples { whole, cut_short, elsewhere }
 }
 
+cfg_select! {
+    target_arch = "x86_64" => {
+        fn interrupted(context: &libc::mcontext_t) -> Registers {
+            let of = |register: libc::c_int| context.gregs[register as usize] as usize;
+            Registers { pc: of(libc::REG_RIP), sp: of(libc::REG_RSP), fp: of(libc::REG_RBP) }
+        }
+    }
+    target_arch = "aarch64" => {
+        fn interrupted(context: &libc::mcontext_t) -> Registers {
+            Registers { pc: context.pc as usize, sp: context.sp as usize, fp: context.regs[29] as usize }
+        }
+    }
+}
+
 extern "C" fn on_timer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel's context of this signal.
-    let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    let of = |register: libc::c_int| registers[register as usize] as usize;
-    let at = Registers { pc: of(libc::REG_RIP), sp: of(libc::REG_RSP), fp: of(libc::REG_RBP) };
+    let at = interrupted(unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext });
     // SAFETY: this thread runs on whatever stack `sp` lies on.
     let Some((_, bars)) = (unsafe { REGISTRY.find(at.sp) }) else {
         ELSEWHERE.fetch_add(1, Ordering::Relaxed);

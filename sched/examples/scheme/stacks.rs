@@ -26,10 +26,11 @@
 use std::error::Error;
 
 use barrier_arch::{SizeClass, Spacing, StkbarSlice};
-use sched::{Builder, Movable, PooledStacks, Runtime, StackMode, StackSource, TaskStack};
+use sched::{Builder, Movable, NATIVE_CALL_BYTES, PooledStacks, Runtime, StackMode, StackSource, TaskStack};
 use stack_alloc::GuardPages;
 
 use super::cli::Stacks;
+use super::continuation::base::CALL_CC_BYTES;
 use super::language::Scheme;
 
 /// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits; and
@@ -47,8 +48,10 @@ pub const FIRST_BYTES: usize = 4096;
 pub const FRAME_BYTES: usize = 704;
 
 /// What frames of stacks that move may use below the limit: the largest frame with its record; the small ones of code that does not check, wrappers of
-/// primitives and what raises faults; and what a native call pushes.
-pub const SLACK: Movable = Movable { slack: FRAME_BYTES + 24 + 2 * 128 + 64 };
+/// primitives, what captures a continuation and what raises faults; and what a native call pushes.
+pub const SLACK: Movable = Movable { slack: FRAME_BYTES + 24 + 128 + UNCHECKED_BYTES + NATIVE_CALL_BYTES };
+
+const UNCHECKED_BYTES: usize = if CALL_CC_BYTES < 128 { 128 } else { CALL_CC_BYTES };
 
 /// A runtime for `scheme`, with stacks of the kind that its code is made for, on which a program has `usable` bytes. `None` if there are no
 /// stacks as large as that.

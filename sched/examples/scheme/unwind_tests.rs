@@ -1,13 +1,12 @@
 //! Panics and backtraces across compiled Scheme's frames, with barriers between them.
 
+#[cfg(target_arch = "x86_64")]
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
 use barrier_arch::{Spacing, arch};
 use sched::Current;
-use unwind_walk::cfi::UnwindTables;
-use unwind_walk::{LiveStack, Registers, Walk};
 
 use super::cli::Stacks;
 use super::machine::Machine;
@@ -123,40 +122,10 @@ fn looks(machine: &Machine<'_>) -> Outcome {
         );
         ours += usize::from(arch::is_trampoline(pc));
     });
-    assert_eq!(by_our_tables(machine), compiled, "unwind-walk reads the same tables");
+    #[cfg(target_arch = "x86_64")]
+    assert_eq!(by_our_tables::count(machine), compiled, "unwind-walk reads the same tables");
     *SEEN.lock().unwrap_or_else(PoisonError::into_inner) = (compiled, ours);
     Ok(Value::FALSE)
-}
-
-/// The same frames as our own walk finds them, by the tables of this process and of the compiled code; no frame pointers.
-fn by_our_tables(machine: &Machine<'_>) -> usize {
-    // SAFETY: no library is unloaded.
-    let mut tables = unsafe { UnwindTables::of_this_process() };
-    tables.add_code(machine.scheme().unwind_table()).expect("an .eh_frame section");
-    let from = machine.current().waits_at().unwrap_or_else(here);
-    machine.current().bars(|bars| {
-        // SAFETY: the task's own stack, from where its compiled code waits, or from here.
-        let live = unsafe { LiveStack::new(from.sp, bars.top()) };
-        let (walk, mut compiled) = (Walk::new(&tables, &live).barriers(bars), 0);
-        let walked = walk.strict(bars.stack_hi() - 16, from, |frame| {
-            let function = machine.scheme().frames.function_at(frame.lookup_pc());
-            compiled += usize::from(function.is_some_and(|f| &*f.name == "down"));
-            ControlFlow::Continue(())
-        });
-        walked.unwrap_or_else(|error| panic!("{error}"));
-        compiled
-    })
-}
-
-/// The registers of the caller's frame, roughly.
-#[inline(always)]
-fn here() -> Registers {
-    let (pc, sp, fp): (usize, usize, usize);
-    // SAFETY: reads registers.
-    unsafe {
-        std::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) pc, out(reg) sp, out(reg) fp);
-    }
-    Registers { pc, sp, fp }
 }
 
 /// Where stacks move, this one has moved at each call, and the unwinder begins on another one.
@@ -197,5 +166,45 @@ mod unwinder {
         let mut visit: &mut dyn FnMut(usize) = &mut visit;
         // SAFETY: as above.
         unsafe { _Unwind_Backtrace(trace, (&raw mut visit).cast()) };
+    }
+}
+
+/// `unwind-walk`'s reader of tables, which knows those of x86-64.
+#[cfg(target_arch = "x86_64")]
+mod by_our_tables {
+    use unwind_walk::cfi::UnwindTables;
+    use unwind_walk::{LiveStack, Registers, Walk};
+
+    use super::{ControlFlow, Machine};
+
+    /// The same frames as our own walk finds them, by the tables of this process and of the compiled code; no frame pointers.
+    pub(super) fn count(machine: &Machine<'_>) -> usize {
+        // SAFETY: no library is unloaded.
+        let mut tables = unsafe { UnwindTables::of_this_process() };
+        tables.add_code(machine.scheme().unwind_table()).expect("an .eh_frame section");
+        let from = machine.current().waits_at().unwrap_or_else(here);
+        machine.current().bars(|bars| {
+            // SAFETY: the task's own stack, from where its compiled code waits, or from here.
+            let live = unsafe { LiveStack::new(from.sp, bars.top()) };
+            let (walk, mut compiled) = (Walk::new(&tables, &live).barriers(bars), 0);
+            let walked = walk.strict(bars.stack_hi() - 16, from, |frame| {
+                let function = machine.scheme().frames.function_at(frame.lookup_pc());
+                compiled += usize::from(function.is_some_and(|f| &*f.name == "down"));
+                ControlFlow::Continue(())
+            });
+            walked.unwrap_or_else(|error| panic!("{error}"));
+            compiled
+        })
+    }
+
+    /// The registers of the caller's frame, roughly.
+    #[inline(always)]
+    fn here() -> Registers {
+        let (pc, sp, fp): (usize, usize, usize);
+        // SAFETY: reads registers.
+        unsafe {
+            std::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) pc, out(reg) sp, out(reg) fp);
+        }
+        Registers { pc, sp, fp }
     }
 }

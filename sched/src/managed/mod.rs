@@ -47,11 +47,14 @@ use crate::language::Language;
 use crate::task::Task;
 use crossing::Crossing;
 
-pub use arch::native_call;
+pub use arch::{ARCHITECTURES, native_call};
 pub use moving::StackFull;
 
 /// Can tasks of compiled code run on this architecture?
 pub(crate) const SUPPORTED: bool = arch::SUPPORTED;
+
+/// Bytes that [`native_call`] takes of the task's own stack: the registers that the C convention preserves.
+pub const NATIVE_CALL_BYTES: usize = arch::SAVED_BYTES;
 
 /// Where the frames of tasks of compiled code lie.
 ///
@@ -72,8 +75,8 @@ pub enum StackMode {
 /// What a language whose stacks can move says of its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Movable {
-    /// Bytes below the stack limit that a frame may use before its prologue has asked for more room, what a native call pushes (64 bytes)
-    /// included.
+    /// Bytes below the stack limit that a frame may use before its prologue has asked for more room, what a native call pushes
+    /// ([`NATIVE_CALL_BYTES`]) included.
     pub slack: usize,
 }
 

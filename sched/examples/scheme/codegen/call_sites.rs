@@ -2,10 +2,13 @@
 
 use cranelift_codegen::CompiledCode;
 
+use super::front::frame_bytes;
+use crate::scheme::continuation::copied::RECORD_BYTES;
 use crate::scheme::core::Span;
 
-/// Every call of a compiled function: offset of its return address, root slots, place.
+/// Every call of a compiled function: offset of its return address, root slots in bytes below the frame's end, place.
 pub fn sites(code: &CompiledCode, spans: &[Span]) -> Vec<(u32, Vec<u32>, Span)> {
+    let frame = (frame_bytes(code) + RECORD_BYTES) as u32;
     let places = code.buffer.get_srclocs_sorted();
     let maps = code.buffer.user_stack_maps();
     let describe = |return_offset: u32| {
@@ -13,7 +16,7 @@ pub fn sites(code: &CompiledCode, spans: &[Span]) -> Vec<(u32, Vec<u32>, Span)> 
         let place = places.iter().find(|p| p.start < return_offset && return_offset <= p.end);
         let index = place.map_or(usize::MAX, |p| p.loc.bits() as usize);
         let map = maps.iter().find(|(offset, ..)| *offset == return_offset);
-        let slots = map.map_or(Vec::new(), |(_, _, map)| map.entries().map(|(_, at)| at).collect());
+        let slots = map.map_or(Vec::new(), |(_, _, map)| map.entries().map(|(_, at)| frame - at).collect());
         (return_offset, slots, spans.get(index).copied().unwrap_or_default())
     };
     code.buffer.call_sites().map(|site| describe(site.ret_addr)).collect()

@@ -5,7 +5,7 @@
 //! ```text
 //!   tail convention    (closure, argument count, a0, a1, a2, a3) -> result        all in registers
 //!   arguments 4 …      in the task's buffer; the callee reads them before its first safepoint can end
-//!   r15                address of the task that runs (the pinned register)
+//!   r15 (x21)          address of the task that runs (the pinned register; in brackets AArch64's)
 //! ```
 //!
 //! The caller checks that the callee is a procedure and takes that many arguments, so that the error names the

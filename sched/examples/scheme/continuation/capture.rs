@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::base::underflow_pc;
+use super::base::{KEPT_REGISTERS, underflow_pc};
 use super::copied::{Copied, FIXED_WORDS, RECORD_BYTES};
-use super::state::{Dynamic, KEPT_REGISTERS, Rest};
+use super::state::{Dynamic, Rest};
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
 use crate::scheme::object::{Header, Kind, ObjectRef, bytes_of};

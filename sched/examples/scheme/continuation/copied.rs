@@ -103,11 +103,11 @@ impl Copied {
     pub fn visit(&self, frames: &FrameTable, mut visit: impl FnMut(Value)) {
         visit(self.object.field(1));
         self.frames_from(self.low, |frame| {
-            let FrameRoots::Precise { slots, .. } = frames.roots_at(frame.pc) else {
+            let FrameRoots::PreciseBelowCfa { slots, .. } = frames.roots_at(frame.pc) else {
                 panic!("a copied frame goes on at {:#x}, of which nothing is known", frame.pc);
             };
             for slot in slots {
-                visit(Value(self.word(frame.sp() + *slot as usize) as u64));
+                visit(Value(self.word(frame.end() - *slot as usize) as u64));
             }
         });
     }

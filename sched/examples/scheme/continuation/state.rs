@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::base::KEPT_REGISTERS;
 use crate::scheme::value::Value;
 
 /// The parts of the dynamic environment that a continuation brings back.
@@ -21,9 +22,6 @@ impl Dynamic {
     pub const ALL: [Dynamic; 3] = [Dynamic::Winders, Dynamic::Handlers, Dynamic::Parameters];
 }
 
-/// Registers that a frame finds as it left them, besides stack and frame pointer.
-pub const KEPT_REGISTERS: usize = 4;
-
 /// Where the machine goes on: filled in by Rust, loaded by assembly.
 #[derive(Debug, Default)]
 #[repr(C)]
@@ -36,7 +34,7 @@ pub struct Resume {
     pub fp: AtomicUsize,
     /// Return address.
     pub pc: AtomicUsize,
-    /// rbx, r12, r13, r14.
+    /// What a frame finds as it left it.
     pub kept: [AtomicUsize; KEPT_REGISTERS],
     /// What is returned. No root: there is no safepoint between filling in and loading.
     pub value: AtomicU64,

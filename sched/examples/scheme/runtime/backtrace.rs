@@ -1,6 +1,5 @@
 //! Where a fault happened: the stack, by names and places.
 
-use std::arch::asm;
 use std::ops::ControlFlow;
 
 use unwind_walk::{FramePointers, LiveStack, Registers, Walk};
@@ -120,19 +119,11 @@ fn line_at(frames: &FrameTable, place: Place) -> Option<TraceLine> {
     Some(TraceLine { procedure: function.name.to_string(), file, span })
 }
 
-/// The registers of this very frame.
+/// The registers of this very frame; any place in it will do as its pc.
 #[inline(always)]
 fn registers() -> Registers {
-    let (pc, sp, fp): (usize, usize, usize);
-    // SAFETY: reads registers only.
-    unsafe {
-        asm!(
-            "lea {pc}, [rip]", "mov {sp}, rsp", "mov {fp}, rbp",
-            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp,
-            options(nomem, nostack, preserves_flags)
-        );
-    }
-    Registers { pc, sp, fp }
+    let (sp, fp) = barrier_arch::arch::own_frame();
+    Registers { pc: describe as *const () as usize, sp, fp }
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use barrier_arch::arch::{SavedRegisters, trap};
 /// Never: see [`SUPPORTED`].
 pub(in crate::managed) const SUPPORTED: bool = false;
 
+/// None.
+pub(in crate::managed) const SAVED_BYTES: usize = 0;
+
 /// Nowhere.
 pub(in crate::managed) const FP_SLOT: usize = 0;
 

@@ -26,7 +26,7 @@ use crate::managed::crossing::{CROSSING_OFFSET, Crossing};
 pub(in crate::managed) const SUPPORTED: bool = true;
 
 /// Bytes that a stack that waits has above `managed_sp`: six registers and the return address.
-const SAVED_BYTES: usize = 56;
+pub(in crate::managed) const SAVED_BYTES: usize = 56;
 
 /// Where, above the saved stack pointer, the saved frame pointer lies.
 pub(in crate::managed) const FP_SLOT: usize = 40;

@@ -1,33 +1,15 @@
-//! x86-64: where compiled code is entered, and where its frames end.
-//!
-//! ```text
-//!   scheme_enter      Rust's callee-saved registers             r15 = task from here on
-//!   scheme_base       frame record = the base                   what it calls returns to scheme_underflow,
-//!                                                               and so does every chunk of frames that is put back
-//!   scheme_call_cc    frame record, r14 r13 r12 rbx, receiver, argument
-//! ```
-//!
-//! Functions of Rust are called through [`sched::native_call`]: on a stack that moves they run elsewhere.
-//!
-//! A return to `scheme_underflow` finds `rbp` at the base, as any epilogue restores it, and the stack pointer somewhere
-//! below: to a walk the base is a frame that reaches from there to its record, with nothing in it.
+//! x86-64, System V ABI. Cranelift's tail convention: arguments in `rdi rsi rdx rcx r8 r9`, the result in `rax`; pinned: `r15`.
 
 use std::arch::global_asm;
-use std::mem::offset_of;
 
-use super::state::{ContinuationState, Resume};
-use crate::scheme::codegen::REGISTER_ARGUMENTS;
-use crate::scheme::core::Span;
-use crate::scheme::frame_table::{FrameTable, FunctionRecord};
-use crate::scheme::machine::{LANGUAGE_OFFSET, Task};
-use crate::scheme::runtime::state::TaskState;
+use super::{FP, KEPT, LOW, PC, REGISTERS, SP, VALUE};
 use crate::scheme::value::Value;
 
-const STATE: usize = LANGUAGE_OFFSET + offset_of!(TaskState, continuation);
-const RESUME: usize = STATE + offset_of!(ContinuationState, resume);
-const REGISTERS: usize = LANGUAGE_OFFSET + TaskState::REGISTERS_OFFSET;
-/// Compiled code is called with as many words: closure, count, arguments. All fit registers.
-const _: () = assert!(REGISTER_ARGUMENTS == 4);
+/// rbx, r12, r13, r14.
+pub const KEPT_REGISTERS: usize = 4;
+
+/// `scheme_call_cc`'s receiver and argument, in bytes below its canonical frame address.
+pub(super) const CALL_CC_SLOTS: [u32; 2] = [64, 56];
 
 global_asm!(
     // extern "C" fn(task, code, closure) -> value: calls compiled code that takes no arguments.
@@ -170,79 +152,18 @@ global_asm!(
     ".hidden scheme_end",
     "scheme_end:",
     "nop",
-    kept = const RESUME + offset_of!(Resume, kept),
-    value = const RESUME + offset_of!(Resume, value),
-    low = const RESUME + offset_of!(Resume, low),
-    sp = const RESUME + offset_of!(Resume, sp),
-    fp = const RESUME + offset_of!(Resume, fp),
-    pc = const RESUME + offset_of!(Resume, pc),
+    kept = const KEPT,
+    value = const VALUE,
+    low = const LOW,
+    sp = const SP,
+    fp = const FP,
+    pc = const PC,
     registers = const REGISTERS,
     filler = const Value::FALSE.0,
-    note_base = sym super::reinstate::note_base,
-    underflow = sym super::reinstate::underflow,
-    reinstate = sym super::reinstate::reinstate,
-    capture = sym super::capture::capture,
+    note_base = sym super::super::reinstate::note_base,
+    underflow = sym super::super::reinstate::underflow,
+    reinstate = sym super::super::reinstate::reinstate,
+    capture = sym super::super::capture::capture,
     native = sym sched::native_call,
     target = const sched::TARGET_OFFSET,
 );
-
-unsafe extern "C-unwind" {
-    fn scheme_enter(task: usize, code: usize, closure: Value) -> Value;
-}
-
-unsafe extern "C" {
-    /// Drops every frame below the base, which returns the failed value.
-    pub fn scheme_leave(base: usize) -> !;
-    fn scheme_base();
-    fn scheme_underflow();
-    fn scheme_resume();
-    fn scheme_call_cc();
-    fn scheme_call_cc_captured();
-    fn scheme_end();
-}
-
-/// Calls compiled code without arguments.
-///
-/// # Safety
-///
-/// The caller runs on `task`, and `code` is compiled code that takes no arguments and lives.
-pub unsafe fn enter(task: *const Task, code: usize, closure: Value) -> Value {
-    // SAFETY: passed on.
-    unsafe { scheme_enter(task as usize, code, closure) }
-}
-
-/// Address of the code that calls compiled code without arguments: `extern "C" fn(task, code, closure) -> value`.
-pub fn enter_code() -> usize {
-    scheme_enter as *const () as usize
-}
-
-/// Where a chunk of frames returns to.
-pub fn underflow_pc() -> usize {
-    scheme_underflow as *const () as usize
-}
-
-/// Code with the compiled convention that goes on where [`Resume`] says.
-pub fn resume_code() -> usize {
-    scheme_resume as *const () as usize
-}
-
-/// Code of `(%call/cc receiver argument)`.
-pub fn call_cc_code() -> usize {
-    scheme_call_cc as *const () as usize
-}
-
-/// Tells `frames` of this code: its frames hold no references but those of `scheme_call_cc`.
-pub fn describe(frames: &mut FrameTable) {
-    let start = scheme_base as *const () as usize;
-    let end = scheme_end as *const () as usize;
-    frames.add_site(underflow_pc(), [], Span::default());
-    frames.add_site(scheme_call_cc_captured as *const () as usize, [0, 8], Span::default());
-    frames.add_function(FunctionRecord {
-        code: start..end,
-        name: "base".into(),
-        file: None,
-        is_prelude: false,
-        span: Span::default(),
-        is_managed: true,
-    });
-}
