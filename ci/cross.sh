@@ -35,8 +35,7 @@ mkdir -p "$logs"
 
 # What is run everywhere. The table's columns are test binaries of these and the next.
 crates=(-p barrier-arch -p unwind-walk --lib --tests)
-# What is run besides on these. Not the heap's own tests, which have nothing of the architecture, but minutes of addresses to look at.
-further_names=(i686 aarch64)
+# Not the heap's own tests, which have nothing of the architecture, but minutes of addresses to look at.
 further=(-p stack-alloc -p gc-mark --lib)
 for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
     further+=(--test "$test")
@@ -52,9 +51,8 @@ patience=600
 
 build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
     rm -f "$logs/$1".{log,json,tests}
-    local what parts=(crates)
-    [[ " ${further_names[*]} " != *" $1 "* ]] || parts+=(further runtime)
-    for what in "${parts[@]}"; do
+    local what
+    for what in crates further runtime; do
         local -n selected=$what
         cargo_for "$1" test --no-run --message-format=json-render-diagnostics "${quick[@]}" "${selected[@]}" \
             2>>"$logs/$1.log" >>"$logs/$1.json" || echo "error: could not compile everything" >>"$logs/$1.log"

@@ -16,7 +16,7 @@ const DEPTHS: [usize; 6] = [0, 1, 60, 150, DEPTH - 1, DEPTH];
 
 /// A stack of [`DEPTH`] frames in mid-cycle, scanned and not run since; and an object that it does not refer to.
 fn parked(spacing: Spacing) -> (Program, Cycle, usize) {
-    let mut program = Program::new(spacing, Shapes::vouched(&[6]));
+    let mut program = Program::with_room(DEPTH, spacing, Shapes::vouched(&[6]));
     for shape in 0..DEPTH {
         program.run(&[Op::Call { shape }, Op::New { local: 1 }, Op::Clear { local: 0 }]);
     }

@@ -41,6 +41,12 @@ impl Program {
         Program::with_stack(16, spacing, shapes)
     }
 
+    /// On a stack on which `depth` of the largest frames have room, in every mode: a barrier at every frame takes half of it.
+    pub fn with_room(depth: usize, spacing: Spacing, shapes: Shapes) -> Program {
+        let bytes = 2 * (depth + 1) * shapes.largest() + 4096;
+        Program::with_stack(bytes.next_power_of_two().ilog2(), spacing, shapes)
+    }
+
     /// On a stack of 2^`log2` bytes, in its outermost function: the first of `shapes`.
     pub fn with_stack(log2: u32, spacing: Spacing, shapes: Shapes) -> Program {
         Program::on(FramePointers, log2, spacing, shapes)
