@@ -13,7 +13,8 @@ use simulated::shapes::Shapes;
 
 #[test]
 fn the_re_scan_of_a_stack_that_moved_is_bounded() {
-    for (spacing, larger) in MODES.into_iter().flat_map(|spacing| [0, 1, 2, 5].map(|larger| (spacing, larger)))
+    for (spacing, larger) in
+        MODES.into_iter().flat_map(|spacing| [0, 1, 2, 5].map(|larger| (spacing, larger)))
     {
         let mut program = Program::with_room(150, spacing, Shapes::vouched(&[6]));
         for shape in 0..150 {

@@ -23,6 +23,13 @@ type Function = fn(&Current<'_, Vouched>, &Job) -> usize;
 
 const FUNCTIONS: [(&str, Function); 2] = [("victim", victim), ("culprit", culprit)];
 
+/// Where its code starts. On big-endian PowerPC a function pointer is the address of a descriptor, whose first word that is.
+fn code_of(function: Function) -> usize {
+    let pointer = function as usize;
+    // SAFETY: as said, constant for good.
+    if cfg!(target_abi = "elfv1") { unsafe { *(pointer as *const usize) } } else { pointer }
+}
+
 impl FrameMap for Everything {
     fn roots_at(&self, _return_pc: usize) -> FrameRoots<'_> {
         FrameRoots::Conservative { vouched: true }
@@ -30,8 +37,8 @@ impl FrameMap for Everything {
 
     /// The last of the known functions that starts below: right for their own frames.
     fn describe(&self, return_pc: usize, out: &mut dyn fmt::Write) -> fmt::Result {
-        let below = FUNCTIONS.iter().filter(|(_, function)| (*function as usize) < return_pc);
-        let nearest = below.max_by_key(|(_, function)| *function as usize);
+        let below = FUNCTIONS.iter().filter(|&&(_, function)| code_of(function) < return_pc);
+        let nearest = below.max_by_key(|&&(_, function)| code_of(function));
         nearest.map_or(Ok(()), |(name, _)| write!(out, "fn {name}"))
     }
 }

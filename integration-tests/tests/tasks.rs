@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::SizeClass;
 use barrier_arch::host::{Evidence, Unsupported};
+use gc_mark::Phases;
 use integration_tests::MODES;
 use integration_tests::native::{Cell, Native};
 use sched::{StartError, Task};
@@ -103,8 +104,10 @@ fn a_panic_is_reported_and_the_worker_lives_on() {
 fn a_runtime_may_be_dropped_with_tasks_of_every_kind_in_it() {
     for round in 0..60 {
         let stop_the_world = round % 3 == 0;
+        let phases = Arc::new(Phases::new());
         let builder = Native::builder(16 << 20).workers(2).stop_the_world(stop_the_world);
-        let runtime = builder.start().unwrap();
+        // Small stacks: those of abandoned tasks stay, and addresses may have 32 bits only.
+        let runtime = builder.phases(Arc::clone(&phases)).stack_bytes(64 << 10).start().unwrap();
         for kind in 0..30 {
             let spawned = runtime.spawn(move |current| match kind % 3 {
                 0 => loop {
@@ -125,6 +128,7 @@ fn a_runtime_may_be_dropped_with_tasks_of_every_kind_in_it() {
             std::thread::sleep(std::time::Duration::from_micros(round * 20));
         }
         drop(runtime);
+        assert_eq!(Arc::strong_count(&phases), 1, "heap and language went with the runtime");
     }
 }
 

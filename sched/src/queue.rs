@@ -71,6 +71,15 @@ impl<L: Language> Queue<L> {
         }
     }
 
+    /// Forgets all tasks, also those in workers' deques: on shutdown, when nobody runs any more.
+    pub(crate) fn clear(&self) {
+        let rest = Deque::new_fifo();
+        while settle(|| self.injector.steal_batch_and_pop(&rest)).is_some() {}
+        for stealer in &self.stealers {
+            while settle(|| stealer.steal_batch_and_pop(&rest)).is_some() {}
+        }
+    }
+
     /// Wakes every worker that sleeps.
     pub(crate) fn wake_all(&self) {
         self.unparkers.iter().for_each(Unparker::unpark);

@@ -83,4 +83,9 @@ impl<L: Language> Requests<L> {
         book.shutdown = true;
         self.changed.notify_all();
     }
+
+    /// Forgets who waits: on shutdown, when nobody runs any more.
+    pub(crate) fn clear(&self) {
+        self.book.lock().waiting.clear();
+    }
 }

@@ -28,7 +28,7 @@ use crate::worker::{Roster, Worker};
 /// Green threads on several OS threads, and a collector beside them.
 ///
 /// Dropping it stops the workers at the next switch or safepoint of what they run. Tasks that have not ended are
-/// abandoned: their frames are not unwound.
+/// abandoned: their frames are not unwound, and what may be borrowed from them, the memory of their stacks, is never given back.
 pub struct Runtime<L: Language> {
     shared: Arc<Shared<L>>,
     threads: Vec<ThreadHandle<()>>,
@@ -362,7 +362,9 @@ impl<L: Language> Drop for Runtime<L> {
             // A thread of ours that panicked has said so; there is nobody to tell in a drop.
             let _ = thread.join();
         }
-        // Tasks hold the shared state, and the list holds the tasks.
+        // Tasks hold the shared state, and it holds the tasks.
+        shared.queue.clear();
+        shared.requests.clear();
         shared.tasks.lock().clear();
         shared.timers.clear();
         shared.dirty.lock().clear();

@@ -33,7 +33,7 @@ fn mmap_refused() {
     let child = in_child("mmap_refused", || {
         let pool = StackPool::default();
         let mut cache = pool.cache();
-        if !limit_address_space(address_space() as libc::rlim_t + (64 << 20)) {
+        if !limit_address_space(address_space().saturating_add(64 << 20)) {
             return;
         }
         let before = pool.stats();
@@ -71,7 +71,7 @@ fn what_is_cached_is_given_back_before_mmap_is_refused() {
         unsafe { pool.free(stack, stkbars) };
         assert_eq!(pool.stats().cached(), 1);
         // A quarter takes half for a moment: more than is left, unless the cached stack goes.
-        if !limit_address_space((address_space() + large / 16) as libc::rlim_t) {
+        if !limit_address_space(address_space().saturating_add(large as libc::rlim_t / 16)) {
             return;
         }
         let (stack, stkbars) = pool.alloc(large / 4).expect("the cached stack was given back");

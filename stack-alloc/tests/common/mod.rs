@@ -68,10 +68,11 @@ pub(crate) fn maps() -> usize {
     fs::read_to_string("/proc/self/maps").expect("Linux").lines().count()
 }
 
-/// Address space of this process, in bytes.
-pub(crate) fn address_space() -> usize {
+/// Address space of this process, in bytes: under an emulator the emulator's, which may be more than its program can address.
+pub(crate) fn address_space() -> libc::rlim_t {
     let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
-    statm.split(' ').next().and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
+    let pages = statm.split(' ').next().and_then(|pages| pages.parse::<libc::rlim_t>().ok());
+    pages.expect("pages").saturating_mul(4096)
 }
 
 /// Writes a word that only this stack has at both ends of what frames may use.

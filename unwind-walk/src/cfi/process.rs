@@ -23,6 +23,12 @@ impl UnwindTables<'static> {
     }
 }
 
+/// A program header as the loader has it: by the width of pointers, which on x32 is not that of registers.
+#[cfg(target_pointer_width = "64")]
+type ProgramHeader = libc::Elf64_Phdr;
+#[cfg(target_pointer_width = "32")]
+type ProgramHeader = libc::Elf32_Phdr;
+
 /// For each object: adds its table.
 unsafe extern "C" fn add(info: *mut libc::dl_phdr_info, _: usize, tables: *mut c_void) -> c_int {
     // SAFETY: the loader's structure, and `of_this_process`'s tables.
@@ -39,8 +45,8 @@ unsafe extern "C" fn add(info: *mut libc::dl_phdr_info, _: usize, tables: *mut c
 /// # Safety
 ///
 /// An object with these program headers is loaded at `base` for good.
-unsafe fn module_of(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Module<'static>> {
-    let range = |header: &libc::Elf64_Phdr| {
+unsafe fn module_of(base: usize, headers: &[ProgramHeader]) -> Option<Module<'static>> {
+    let range = |header: &ProgramHeader| {
         let start = base.wrapping_add(header.p_vaddr as usize);
         start..start + header.p_memsz as usize
     };
