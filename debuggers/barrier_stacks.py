@@ -7,6 +7,8 @@ WORD = 8
 STATES = ("ready", "running", "parked", "done")
 ENTRY_WORDS = 5
 LIST_VERSION = 1
+LIST_SYMBOL = "SCHED_TASKS"
+NO_LIST = f"no symbol {LIST_SYMBOL}: no sched in this program, or its symbols were stripped (Cargo's `strip = \"debuginfo\"` leaves them)"
 SAVED_FP, SAVED_PC, SAVED_BYTES = 40, 48, 56
 MAX_FRAMES = 10000
 

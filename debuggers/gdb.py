@@ -7,7 +7,7 @@
 Nothing is needed to look at a running thread: `bt`, `up`, `finish`, `until`, breakpoints and `stepi` see through the trampoline by its unwind
 tables. A backtrace has one frame more per barrier, named stack_barrier; `task N` leaves it out.
 
-x86-64, frame pointers. Works on core files. What it knows of the layout in memory is in barrier_stacks.py, beside this file.
+x86-64, frame pointers. Works on core files, and without debug information, which `print` alone needs; symbols there must be. What it knows of the layout in memory is in barrier_stacks.py, beside this file.
 """
 
 import os
@@ -35,9 +35,9 @@ MEMORY = barrier_stacks.Memory(word, symbol)
 
 def tasks():
     try:
-        text = gdb.execute("info address sched::debug_list::SCHED_TASKS", to_string=True)
+        text = gdb.execute(f"info address {barrier_stacks.LIST_SYMBOL}", to_string=True)
     except gdb.error:
-        raise gdb.GdbError("no sched in this program")
+        raise gdb.GdbError(barrier_stacks.NO_LIST)
     try:
         return barrier_stacks.tasks(MEMORY, int(re.search("0x[0-9a-f]+", text).group(), 16))
     except ValueError as error:

@@ -6,7 +6,7 @@
 Nothing is needed to look at a running thread: `bt`, `up`, `finish`, breakpoints and `stepi` see through the trampoline by its unwind tables, with one
 frame more per barrier, named stack_barrier.
 
-x86-64, frame pointers. Debian's lldb 14 looks for its own Python module in the wrong place: start it with
+x86-64, frame pointers. Works on core files, and without debug information, if there are symbols. Debian's lldb 14 looks for its own Python module in the wrong place: start it with
 PYTHONPATH=/usr/lib/llvm-14/lib/python3.11/dist-packages.
 """
 
@@ -38,13 +38,10 @@ def memory_of(target):
 
 
 def tasks(target):
-    found = target.FindSymbols("sched::debug_list::SCHED_TASKS")
-    symbols = [found[i].symbol for i in range(found.GetSize())] or [
-        symbol for module in target.modules for symbol in module if "SCHED_TASKS" in (symbol.name or "")
-    ]
-    if not symbols:
-        raise ValueError("no sched in this program")
-    return barrier_stacks.tasks(memory_of(target), symbols[0].addr.GetLoadAddress(target))
+    found = target.FindSymbols(barrier_stacks.LIST_SYMBOL)
+    if found.GetSize() == 0:
+        raise ValueError(barrier_stacks.NO_LIST)
+    return barrier_stacks.tasks(memory_of(target), found[0].symbol.addr.GetLoadAddress(target))
 
 
 def thread_of(target, task):

@@ -6,6 +6,9 @@ fn main() {
     if std::env::var("CARGO_CFG_TARGET_ARCH").as_deref() != Ok("x86_64") {
         return;
     }
+    // What is set for other people's C would come last, after our own flags.
+    // SAFETY: no other thread is there yet.
+    unsafe { std::env::remove_var("CFLAGS_x86_64_unknown_linux_gnu") };
     for (suffix, flag) in [("fp", "-fno-omit-frame-pointer"), ("nofp", "-fomit-frame-pointer")] {
         let mut build = cc::Build::new();
         // Ours come last, after whatever RUSTFLAGS asks for.

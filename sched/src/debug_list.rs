@@ -1,4 +1,4 @@
-//! All tasks of the process, for debuggers: `debuggers/gdb.py` finds the list by its symbol and needs no debug information.
+//! All tasks of the process, for debuggers: `debuggers/gdb.py` finds the list by its symbol, which is not mangled, and needs no debug information.
 //!
 //! ```text
 //!   SCHED_TASKS ─▶ version │ count │ ─▶ [ id │ state │ sp │ base │ top ] [ … ] …       words, in this order
@@ -38,6 +38,7 @@ struct Entry {
 unsafe impl Send for Entry {}
 
 #[used]
+#[unsafe(no_mangle)]
 static SCHED_TASKS: TaskList =
     TaskList { version: VERSION, count: AtomicUsize::new(0), entries: AtomicPtr::new(std::ptr::null_mut()) };
 

@@ -30,6 +30,6 @@ mod word;
 pub use area::Area;
 pub use fibre::Fibre;
 pub(crate) use valgrind::vouch_for;
-pub use valgrind::{defined, runs_under_valgrind};
+pub use valgrind::{defined, runs_under_valgrind, toggle_counting};
 pub use word::read_word;
 pub(crate) use word::{read_slot, write_slot};

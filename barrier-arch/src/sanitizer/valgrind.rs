@@ -14,6 +14,14 @@ const RUNNING: usize = 0x1001;
 /// memcheck's `VALGRIND_MAKE_MEM_DEFINED`
 const MAKE_DEFINED: usize = 0x4d43_0002;
 
+/// `CALLGRIND_TOGGLE_COLLECT`
+const TOGGLE_COLLECT: usize = 0x4354_0002;
+
+/// From here on callgrind counts, or does not any more (`--collect-atstart=no`): for measurements, in instructions, of a part of a program.
+pub fn toggle_counting() {
+    request([TOGGLE_COLLECT, 0, 0, 0, 0, 0]);
+}
+
 /// Is the process run by valgrind? Asked once.
 pub fn runs_under_valgrind() -> bool {
     const UNKNOWN: u8 = 0;

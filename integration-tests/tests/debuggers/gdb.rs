@@ -3,7 +3,7 @@
 use integration_tests::mode;
 
 use crate::commands::{self, Usual};
-use crate::{INFERIOR, MODE, check_shown, debugger, part, script};
+use crate::{INFERIOR, MODE, Stripped, check_shown, debugger, part, script};
 
 /// What gdb printed that ran `commands` with our commands known, or `None` if there is no gdb here that can.
 fn gdb(arguments: &[&str], mode: &str, commands: &str) -> Option<String> {
@@ -11,9 +11,13 @@ fn gdb(arguments: &[&str], mode: &str, commands: &str) -> Option<String> {
     debugger::gdb(arguments, (MODE, mode), &(source + commands))
 }
 
-fn run(mode: &str, commands: &str) -> Option<String> {
+pub(crate) fn run(mode: &str, commands: &str) -> Option<String> {
     let program = std::env::current_exe().unwrap();
-    gdb(&[["--args", program.to_str().unwrap()].as_slice(), &INFERIOR].concat(), mode, commands)
+    run_program(program.to_str().unwrap(), mode, commands)
+}
+
+fn run_program(program: &str, mode: &str, commands: &str) -> Option<String> {
+    gdb(&[["--args", program].as_slice(), &INFERIOR].concat(), mode, commands)
 }
 
 /// Prints the list, each task's frames, and the stopped thread's own backtrace.
@@ -49,6 +53,29 @@ fn a_core_file_shows_the_same() {
         std::fs::remove_file(&core).unwrap();
         check_shown(&text, mode);
     }
+}
+
+/// A release build has lines and no variables; this has less.
+#[test]
+fn no_debug_information_is_needed() {
+    let program = Stripped::of("--strip-debug");
+    for mode in mode::NAMES {
+        let commands = format!("{SHOW}\ngdb.execute('run')\nshow()\ngdb.execute('continue')\n");
+        let Some(text) = run_program(program.path(), mode, &commands) else { return };
+        check_shown(&text, mode);
+        assert!(text.contains("exited normally"), "{text}");
+    }
+}
+
+#[test]
+fn without_symbols_it_says_what_is_missing() {
+    let program = Stripped::of("--strip-all");
+    let commands = "gdb.execute('run')\ngdb.execute('info tasks')\n";
+    let Some(text) = run_program(program.path(), mode::NAMES[1], commands) else { return };
+    assert!(
+        text.contains("no symbol SCHED_TASKS: no sched in this program, or its symbols were stripped"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use integration_tests::mode;
 
 use crate::commands::{self, Usual};
 use crate::debugger::{ScriptFile, printed};
-use crate::{INFERIOR, MODE, check_shown, script};
+use crate::{INFERIOR, MODE, Stripped, check_shown, script};
 
 /// Debian's: there is a package without a number, which is one of the others.
 const NAMES: [&str; 5] = ["lldb-14", "lldb", "lldb-16", "lldb-19", "lldb-15"];
@@ -55,8 +55,12 @@ fn lldb(arguments: &[&str], mode: &str, commands: &[&str], text: &str) -> Option
 
 fn run(mode: &str, text: &str) -> Option<String> {
     let program = std::env::current_exe().unwrap();
+    run_program(program.to_str().unwrap(), mode, text)
+}
+
+fn run_program(program: &str, mode: &str, text: &str) -> Option<String> {
     let launch = ["settings set target.disable-aslr false", "process launch"];
-    lldb(&[["--", program.to_str().unwrap()].as_slice(), &INFERIOR].concat(), mode, &launch, text)
+    lldb(&[["--", program].as_slice(), &INFERIOR].concat(), mode, &launch, text)
 }
 
 /// Prints the list, each task's frames, and the stopped thread's own backtrace.
@@ -78,6 +82,44 @@ fn tasks_are_listed_and_walked() {
         let Some(text) = run(mode, &[SHOW, END].concat()) else { return };
         check_shown(&without_empty_lines(&text), mode);
         assert!(text.contains("EXIT 0"), "{text}");
+    }
+}
+
+#[test]
+fn no_debug_information_is_needed() {
+    let program = Stripped::of("--strip-debug");
+    for mode in mode::NAMES {
+        let Some(text) = run_program(program.path(), mode, &[SHOW, END].concat()) else { return };
+        check_shown(&without_empty_lines(&text), mode);
+    }
+}
+
+#[test]
+fn without_symbols_it_says_what_is_missing() {
+    let program = Stripped::of("--strip-all");
+    let Some(text) = run_program(program.path(), mode::NAMES[1], "execute('tasks')\n") else { return };
+    assert!(
+        text.contains("no symbol SCHED_TASKS: no sched in this program, or its symbols were stripped"),
+        "{text}"
+    );
+}
+
+/// Written by gdb: lldb 14 writes none of a Linux process.
+#[test]
+fn a_core_file_shows_the_same() {
+    let program = std::env::current_exe().unwrap();
+    for mode in mode::NAMES {
+        let core =
+            std::env::temp_dir().join(format!("lldb-tasks-{}-{}.core", std::process::id(), mode.len()));
+        let path = core.to_str().unwrap();
+        let save =
+            format!("gdb.execute('run')\ngdb.execute('generate-core-file {path}')\ngdb.execute('kill')\n");
+        let Some(_) = crate::gdb::run(mode, &save) else { return };
+        let create = [format!("target create --core {path} {}", program.display())];
+        let text = lldb(&[], mode, &create.each_ref().map(String::as_str), SHOW);
+        std::fs::remove_file(&core).unwrap();
+        let Some(text) = text else { return };
+        check_shown(&without_empty_lines(&text), mode);
     }
 }
 

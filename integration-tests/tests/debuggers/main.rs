@@ -12,6 +12,7 @@ mod lldb;
 use std::arch::asm;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -101,6 +102,29 @@ fn part<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
         .skip(1)
         .take_while(|line| !line.starts_with("== "))
         .collect()
+}
+
+/// This program without debug information, or without symbols, too; gone when it is dropped.
+struct Stripped(PathBuf);
+
+impl Stripped {
+    fn of(option: &str) -> Stripped {
+        let path = std::env::temp_dir().join(format!("stripped{option}-{}", std::process::id()));
+        let mut strip = Command::new("strip");
+        strip.args([option, "-o"]).arg(&path).arg(std::env::current_exe().unwrap());
+        assert!(strip.status().expect("install binutils (ci/packages.sh does)").success());
+        Stripped(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Stripped {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
 }
 
 fn check_shown(text: &str, mode: &str) {

@@ -4,6 +4,7 @@
 //! Each gives the answers that it gives on a plain thread. Barriers stand at their C frames, too, found by unwind tables; they come to
 //! safepoints where they call back. Nobody vouches for their frames (I5): this shows the mechanism, not the bound of the re-scan.
 
+mod frames;
 mod json;
 mod lua;
 mod sqlite;

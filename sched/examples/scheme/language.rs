@@ -8,7 +8,7 @@ use sched::{Language, Movable, Visit};
 use unwind_walk::FramePointers;
 
 use super::cli::Stacks;
-use super::codegen::{Image, Roots, UnwindTable};
+use super::codegen::{Image, KnownCode, Roots};
 use super::concurrency::ending::Ending;
 use super::concurrency::exchange::Exchange;
 use super::concurrency::tasks::Nursery;
@@ -64,7 +64,7 @@ pub struct Scheme {
     pub standard_ports: [Value; 3],
     phases: Arc<Phases>,
     /// Dropped after the code, by which time nobody runs it.
-    unwind: UnwindTable,
+    code: KnownCode,
     compiler: Mutex<Option<Incremental>>,
 }
 
@@ -98,7 +98,7 @@ impl Scheme {
             channels: Channels::new(Box::new(std::io::stdin()), output),
             standard_ports: image.standard_ports,
             phases,
-            unwind: image.unwind,
+            code: image.code,
             compiler: Mutex::new(Some(compiler)),
         }
     }
@@ -118,7 +118,7 @@ impl Scheme {
 
     /// How to unwind the code, as an `.eh_frame` section.
     pub fn unwind_table(&self) -> &[u8] {
-        self.unwind.section()
+        self.code.unwind_table()
     }
 
     /// The phases whose flag the code tests: the runtime must use the same.

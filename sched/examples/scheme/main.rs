@@ -74,6 +74,9 @@ struct Arguments {
     /// Interrupt the program so many times a second, and walk its stack
     #[arg(long, value_name = "HZ")]
     profile: Option<u32>,
+    /// Tell perf the names of compiled functions: writes /tmp/perf-PID.map
+    #[arg(long)]
+    perf_map: bool,
     /// Collect with the world stopped from end to end
     #[arg(long)]
     stop_the_world: bool,
@@ -217,6 +220,7 @@ fn options(arguments: &Arguments, file: &str) -> Options {
         gc_stress: arguments.gc_stress,
         stacks: arguments.stacks,
         command_line: command_line.collect(),
+        perf_map: arguments.perf_map,
         ..Options::default()
     }
 }

@@ -29,6 +29,8 @@ pub mod codegen;
 pub mod concurrency;
 pub mod continuation;
 pub mod core;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod debugger_tests;
 pub mod expand;
 mod expand_binding;
 mod expand_body;

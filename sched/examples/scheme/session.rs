@@ -8,7 +8,7 @@ use gc_mark::Phases;
 use gc_mark::heap::{HeapConfig, HeapError};
 
 use super::cli::Stacks;
-use super::codegen::{CompileError, Compiler};
+use super::codegen::{CompileError, Compiler, PerfMap};
 use super::core::Program;
 use super::expand::expand;
 use super::incremental::Incremental;
@@ -31,6 +31,8 @@ pub struct Options {
     pub primitives: Vec<Primitive>,
     /// Name and arguments of the program, for `command-line`.
     pub command_line: Vec<String>,
+    /// Tell perf where each function lies: `/tmp/perf-PID.map`.
+    pub perf_map: bool,
     /// Where `display` and its kin write.
     pub output: Sink,
 }
@@ -44,6 +46,7 @@ impl Default for Options {
             stacks: Stacks::default(),
             primitives: Vec::new(),
             command_line: Vec::new(),
+            perf_map: false,
             output: Box::new(io::BufWriter::new(io::stdout())),
         }
     }
@@ -67,6 +70,12 @@ pub enum BuildError {
     /// The heap.
     #[error("cannot make a heap: {0}")]
     Heap(#[from] HeapError),
+    /// What perf wants.
+    #[error("cannot write {}: {source}", PerfMap::path().display())]
+    PerfMap {
+        /// Why.
+        source: io::Error,
+    },
 }
 
 /// Compiles the library and the program `source`; `file` is for messages.
@@ -86,6 +95,9 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     let mut all = primitives::all();
     all.extend(options.primitives);
     let mut compiler = Compiler::new(heap, all, phases.write_barrier_flag().cast(), options.stacks)?;
+    if options.perf_map {
+        compiler.write_perf_map(PerfMap::create().map_err(|source| BuildError::PerfMap { source })?);
+    }
     compiler.add_prelude(&expand_prelude(&compiler.global_names())?)?;
     let known = compiler.global_names();
     compiler.add_program(&expand(file, source, &known)?)?;

@@ -24,9 +24,9 @@ const DOWN: &str = "
     (wait-for-barriers)
     (down 100)";
 
-const DEPTH: usize = 100;
+pub(super) const DEPTH: usize = 100;
 
-fn program(spacing: Spacing, stacks: Stacks, bottom: Primitive) -> Scheme {
+pub(super) fn program(spacing: Spacing, stacks: Stacks, bottom: Primitive) -> Scheme {
     let mut options = Trial::new(spacing).on(stacks).options;
     options.primitives.push(Primitive::none("wait-for-barriers", |_: &Machine<'_>| Ok(Value::TRUE)));
     options.primitives.push(bottom);

@@ -39,6 +39,7 @@
 //! `scope` looks at variables, `unit` holds what all functions share and `global` the global names,
 //! `function` is one function on its way, made of the pieces in `emit`;
 //! `expression`, `binding`, `call`, `test` and `inline` each emit their forms; `glue` makes the code that has no source.
+//! `known_code` is what was linked, as unwinders (`unwind_info`), debuggers (`jit_debug`) and perf (`perf_map`) know it.
 
 mod binding;
 mod call;
@@ -55,6 +56,9 @@ mod helper;
 mod inline;
 mod inline_data;
 mod isa;
+mod jit_debug;
+mod known_code;
+mod perf_map;
 mod scope;
 mod test;
 #[cfg(test)]
@@ -65,5 +69,6 @@ mod unwind_info;
 pub use constant::Roots;
 pub use error::CompileError;
 pub use helper::REGISTER_ARGUMENTS;
+pub use known_code::KnownCode;
+pub use perf_map::PerfMap;
 pub use unit::{Compiler, Image};
-pub use unwind_info::UnwindTable;

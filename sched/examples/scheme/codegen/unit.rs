@@ -20,8 +20,10 @@ use super::global::Binding;
 use super::glue;
 use super::helper::{Helper, c_signature, scheme_signature, signal_signature};
 use super::isa;
+use super::known_code::{KnownCode, NamedCode};
+use super::perf_map::PerfMap;
 use super::scope::{LambdaKey, Scope};
-use super::unwind_info::{PendingUnwindInfo, UnwindTable};
+use super::unwind_info::PendingUnwindInfo;
 use crate::scheme::cli::Stacks;
 use crate::scheme::continuation::base;
 use crate::scheme::core::{ExprKind, Lambda, Program, Span};
@@ -67,8 +69,9 @@ pub struct Compiler {
     pub(super) may_be_redefined: bool,
     thunks: Vec<FuncId>,
     unwind: PendingUnwindInfo,
-    /// Keeps the code of later programs known to unwinders.
-    later_unwind: Vec<UnwindTable>,
+    /// Keeps the code of later programs known to unwinders and debuggers.
+    later_code: Vec<KnownCode>,
+    perf_map: Option<PerfMap>,
     pub(super) signal: FuncId,
 }
 
@@ -106,8 +109,8 @@ impl std::fmt::Debug for Compiler {
 
 /// A compiled program, ready to run.
 pub struct Image {
-    /// Keeps the code known to unwinders.
-    pub unwind: UnwindTable,
+    /// Keeps the code known to unwinders and debuggers.
+    pub code: KnownCode,
     /// The heap, with the constants in it.
     pub heap: Arc<Heap>,
     /// The constants.
@@ -187,7 +190,8 @@ impl Compiler {
             may_be_redefined: false,
             thunks: Vec::new(),
             unwind: PendingUnwindInfo::default(),
-            later_unwind: Vec::new(),
+            later_code: Vec::new(),
+            perf_map: None,
         };
         glue::bind_all(&mut compiler)?;
         Ok(compiler)
@@ -404,7 +408,7 @@ impl Compiler {
         let program = glue::emit_program(self)?;
         let mut frames = FrameTable::default();
         base::describe(&mut frames);
-        let unwind = self.link(&mut frames)?;
+        let code = self.link(&mut frames)?;
         let frames = Arc::new(frames);
         self.frames = Some(Arc::clone(&frames));
         let (program, signal) = (self.address(program), self.address(self.signal));
@@ -413,7 +417,7 @@ impl Compiler {
         let (heap, constants, symbols) = self.constants.share();
         let (globals, stacks) = (Arc::clone(&self.globals), self.stacks);
         Ok(Image {
-            unwind,
+            code,
             heap,
             constants,
             symbols,
@@ -427,18 +431,28 @@ impl Compiler {
         })
     }
 
-    /// Makes all code so far executable, and takes it down in `frames`.
-    fn link(&mut self, frames: &mut FrameTable) -> Result<UnwindTable, CompileError> {
+    /// Makes all code so far executable, and takes it down in `frames` and for others.
+    fn link(&mut self, frames: &mut FrameTable) -> Result<KnownCode, CompileError> {
         self.module.finalize_definitions().map_err(CompileError::backend)?;
         for (closure, code) in std::mem::take(&mut self.unpatched) {
             closure.word(1).store(self.address(code) as u64, std::sync::atomic::Ordering::Relaxed);
         }
+        let mut named = Vec::new();
         for (id, function) in std::mem::take(&mut self.functions) {
-            function.settle(self.address(id), frames);
+            let start = self.address(id);
+            named.push(NamedCode { name: Rc::clone(&function.name), code: start..start + function.size });
+            function.settle(start, frames);
         }
         frames.seal();
         self.thunks.clear();
-        std::mem::take(&mut self.unwind).register(self.module.isa(), |id| self.address(id))
+        self.perf_map.as_mut().map_or(Ok(()), |map| map.add(&named)).map_err(CompileError::backend)?;
+        let unwind = std::mem::take(&mut self.unwind).register(self.module.isa(), |id| self.address(id))?;
+        KnownCode::new(&named, unwind)
+    }
+
+    /// Writes down for perf where each function lies, from the next time on that code is linked.
+    pub fn write_perf_map(&mut self, map: PerfMap) {
+        self.perf_map = Some(map);
     }
 
     fn address(&self, id: FuncId) -> usize {
@@ -456,8 +470,8 @@ impl Compiler {
         let code = added.inspect_err(|_| self.thunks.clear())?;
         let closure = self.new_constant_closure(Arity::Exactly(0), code)?;
         let mut frames = FrameTable::default();
-        let unwind = self.link(&mut frames)?;
-        self.later_unwind.push(unwind);
+        let known = self.link(&mut frames)?;
+        self.later_code.push(known);
         if let Some(all) = &self.frames {
             all.extend(frames);
         }

@@ -1,0 +1,42 @@
+//! Linked code, and who knows of it: the process's unwinder, debuggers and, if it was asked for, perf.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::error::CompileError;
+use super::jit_debug::DebuggerEntry;
+use super::unwind_info::UnwindTable;
+
+/// A function by its name.
+#[derive(Clone, Debug)]
+pub struct NamedCode {
+    /// As in the program's text.
+    pub name: Rc<str>,
+    /// Where it lies.
+    pub code: Range<usize>,
+}
+
+/// Code that was linked at one time, known to unwinders and debuggers until this is dropped.
+#[derive(Debug)]
+pub struct KnownCode {
+    /// Goes first: its image is about `unwind`.
+    _debugger: DebuggerEntry,
+    unwind: UnwindTable,
+}
+
+impl KnownCode {
+    /// Makes functions known that `unwind` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError::Backend`] if debuggers cannot be told.
+    pub fn new(functions: &[NamedCode], unwind: UnwindTable) -> Result<KnownCode, CompileError> {
+        let debugger = DebuggerEntry::new(functions, unwind.section())?;
+        Ok(KnownCode { _debugger: debugger, unwind })
+    }
+
+    /// How to unwind it, as an `.eh_frame` section.
+    pub fn unwind_table(&self) -> &[u8] {
+        self.unwind.section()
+    }
+}
