@@ -1,7 +1,7 @@
 //! What a panic and a backtrace cost across barriers, against the same frames without, in instructions.
 //!
 //! ```sh
-//! cargo bench -p integration-tests --bench unwinding
+//! cargo bench --profile dev -p integration-tests --bench unwinding
 //! ```
 //!
 //! The program runs itself under callgrind, once for each line and mode: an instruction counted is one on any machine that has the same compiler and C library,
@@ -64,7 +64,7 @@ fn backtrace(ground: &Ground, depth: usize) -> usize {
             if counted {
                 toggle_counting();
             }
-            black_box(Backtrace::force_capture());
+            _ = black_box(Backtrace::force_capture());
             if counted {
                 toggle_counting();
             }
