@@ -18,7 +18,10 @@ use integration_tests::ground::{By, Ground};
 use integration_tests::mode;
 
 const DEPTHS: [usize; 4] = [0, 10, 100, 1000];
-const SUBJECTS: [(&str, fn(&Ground, usize) -> usize); 2] = [("panic", panic), ("std::backtrace", backtrace)];
+/// What is measured across so many frames; says how many barriers there were.
+type Subject = fn(&Ground, usize) -> usize;
+
+const SUBJECTS: [(&str, Subject); 2] = [("panic", panic), ("std::backtrace", backtrace)];
 /// Names the mode; the arguments are the subject and the depth.
 const MODE: &str = "UNWINDING_MODE";
 
@@ -32,7 +35,7 @@ fn nest(depth: usize, leaf: &mut dyn FnMut()) -> usize {
     nest(black_box(depth - 1), leaf) + black_box(&words)[5]
 }
 
-/// From the throw to the catch, at the other end of the recursion. Says how many barriers there were.
+/// From the throw to the catch, at the other end of the recursion.
 fn panic(ground: &Ground, depth: usize) -> usize {
     let mut installed = 0;
     for counted in [false, true] {

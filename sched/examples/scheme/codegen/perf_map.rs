@@ -27,7 +27,7 @@ impl PerfMap {
     /// The file cannot be written, or there is one of somebody else's.
     pub fn create() -> io::Result<PerfMap> {
         match std::fs::remove_file(PerfMap::path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             // In a directory that anybody writes to: never through a link.
             _ => File::create_new(PerfMap::path()).map(PerfMap),
         }
