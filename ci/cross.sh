@@ -49,6 +49,14 @@ done
 runtime=(-p integration-tests)
 for test in tasks collector timers oracle panic_far go_freed go_reuse; do runtime+=(--test "$test"); done
 
+# The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too, and so is not built in a hurry.
+fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
+scheme_names=(aarch64)
+scheme=(-p sched --example scheme)
+# Of its tests those of whole programs, each in the three modes and on both kinds of stack, and those of what has assembly: the others compile
+# forms and look at what they mean, which is the same everywhere.
+scheme_tests=(programs_write programs_with_tasks errors_are_reported continuation:: unwind_tests:: moving_tests::)
+
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.
 ulimit -c 0
 # A test binary that takes longer hangs.
@@ -58,9 +66,11 @@ build() { # build NAME: its test binaries; a list of "package source binary" to 
     rm -f "$logs/$1".{log,json,tests}
     local what parts=(crates)
     [[ " ${further_names[*]} " != *" $1 "* ]] || parts+=(further runtime)
+    [[ " ${scheme_names[*]} " != *" $1 "* ]] || parts+=(scheme)
     for what in "${parts[@]}"; do
         local -n selected=$what
-        cargo_for "$1" test --no-run --message-format=json-render-diagnostics "${quick[@]}" "${selected[@]}" \
+        local -n profile=$([ "$what" = scheme ] && echo fast || echo quick)
+        cargo_for "$1" test --no-run --message-format=json-render-diagnostics "${profile[@]}" "${selected[@]}" \
             2>>"$logs/$1.log" >>"$logs/$1.json" || echo "error: could not compile everything" >>"$logs/$1.log"
     done
     sed -nE 's|.*"manifest_path":"([^"]*)/Cargo.toml".*"src_path":"([^"]*)".*"executable":"([^"]+)".*|\1 \2 \3|p' "$logs/$1.json" |
@@ -68,11 +78,13 @@ build() { # build NAME: its test binaries; a list of "package source binary" to 
 }
 
 run() { # run NAME: all that was built; the output goes to its log
-    local package source binary runner
+    local package source binary runner filters
     runner=$(runner_for "$1")
     while read -r package source binary <&3; do
         printf '     Running %s\n' "${source#"$PWD/"}"
-        (cd "$package" && timeout "$patience" $runner "$binary" </dev/null) || echo "error: exit status $?"
+        filters=()
+        [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}")
+        (cd "$package" && timeout "$patience" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
     done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
 }
 
@@ -100,6 +112,7 @@ columns=(
     "stacks=stack-alloc/.*"
     "marking=gc-mark/.*"
     "tasks=integration-tests/.*"
+    "Scheme=sched/examples/scheme/main"
 )
 
 # row_before: the row that README.md has; its last column moves to the end if there are more columns by now.
