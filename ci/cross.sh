@@ -53,9 +53,10 @@ for test in tasks collector timers oracle panic_far go_freed go_reuse; do runtim
 fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
 scheme_names=(aarch64)
 scheme=(-p sched --example scheme)
-# Of its tests those of whole programs, each in the three modes and on both kinds of stack, and those of what has assembly: the others compile
-# forms and look at what they mean, which is the same everywhere.
-scheme_tests=(programs_write programs_with_tasks errors_are_reported continuation:: unwind_tests:: moving_tests::)
+# Of its tests those of whole programs, each of which runs once per mode, on the two kinds of stack in turn, and those of what has assembly: the
+# others compile forms and look at what they mean, which is the same everywhere.
+scheme_tests=(programs_write programs_with_tasks continuation:: unwind_tests:: moving_tests::)
+export SCHEME_STACKS=in-turn
 
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.
 ulimit -c 0

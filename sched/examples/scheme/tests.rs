@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use barrier_arch::Spacing;
@@ -42,6 +43,9 @@ impl Write for Kept {
     }
 }
 
+/// How many there were.
+static TRIALS: AtomicUsize = AtomicUsize::new(0);
+
 /// How a test runs its program.
 pub struct Trial {
     pub spacing: Spacing,
@@ -68,7 +72,13 @@ impl Trial {
     }
 
     /// Runs `source`, on a reserved stack and on one that moves: what it wrote, and the last value or the failure, which must be the same on both.
+    ///
+    /// With `SCHEME_STACKS=in-turn` in the environment on one of them, the other one the next time: for emulated processors, which are slow.
     pub fn run(self, file: &str, source: &str) -> (String, Result<String, String>) {
+        if std::env::var_os("SCHEME_STACKS").is_some_and(|stacks| stacks == "in-turn") {
+            let moving = TRIALS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+            return if moving { self.on(Stacks::Copy) } else { self }.run_once(file, source);
+        }
         let moving = self.on(Stacks::Copy).run_once(file, source);
         let reserved = self.run_once(file, source);
         // Frames are not equally large: backtraces of an overflow leave out different numbers of them.
