@@ -230,3 +230,40 @@ fn files_get_their_arguments_and_their_input() {
     assert_eq!(missing.code, Some(1));
     assert!(missing.err.contains("/no/such/file.scm"), "{}", missing.err);
 }
+
+/// What an input writes does not run into the next prompt, nor into what the input gives.
+#[test]
+fn output_at_the_prompt_ends_with_its_line() {
+    let dialogue = "(display \"one\")\n(begin (display 'two) (newline) 3)\n(begin (display 'four) 5)\n(write-string \"\")\n'six\n";
+    for stacks in ["reserve", "copy"] {
+        let mut command = Command::new(&*SCHEME);
+        command.args(["--prompt", "--stacks", stacks]).env("SCHEME_HISTORY", "/dev/null");
+        let ended = feed(&mut command, dialogue);
+        let lines: Vec<&str> = ended.out.lines().map(|line| line.trim_start_matches("> ")).collect();
+        assert_eq!(
+            (lines, ended.code),
+            (vec!["one", "two", "3", "four", "5", "six"], Some(0)),
+            "{}",
+            ended.err
+        );
+    }
+}
+
+/// An error in what an earlier input has defined shows the line of that input.
+#[test]
+fn errors_at_the_prompt_quote_the_input_that_they_are_in() {
+    let dialogue = "(define (f x)\n  (+ 1 (car x)))\n(define (g) (+ 1 (f 'a)))\n(g)\n(begin (spawn (lambda () (+ 1 (f 'b)))) (sleep 5))\n";
+    let mut command = Command::new(&*SCHEME);
+    let ended = feed(command.arg("--prompt").env("SCHEME_HISTORY", "/dev/null"), dialogue);
+    let quoted = "input 1:2:8: car: argument 1 must be a pair, not a\n    2 |   (+ 1 (car x)))\n      |        ^\n  in f (input 1:2:8)\n  in g (input 2:1:18)\n";
+    assert!(ended.out.contains(quoted), "{}", ended.out);
+    assert!(ended.err.contains("not b\n    2 |   (+ 1 (car x)))\n"), "{}", ended.err);
+}
+
+#[test]
+fn a_negative_number_has_no_root() {
+    let ended = run(&[], "(display (sqrt -4.0)) (sqrt (- 4))");
+    let expected =
+        "standard input:1:23: sqrt: argument 1 must be non-negative (there are no complex numbers), not -4\n";
+    assert!(ended.out == "+nan.0" && ended.err.starts_with(expected), "{}", ended.err);
+}

@@ -17,6 +17,8 @@ pub struct ImportSet {
     names: BTreeMap<String, String>,
     /// It may hold anything else, too, under this prefix.
     open: Option<String>,
+    /// What an open library has, if there is a list.
+    listed: Option<&'static str>,
     /// What the library has.
     all: HashSet<String>,
 }
@@ -29,22 +31,41 @@ impl ImportSet {
     /// All of `(scheme part)`, or of a library that is open.
     pub fn whole(part: Option<&str>) -> ImportSet {
         let Some(names) = part.and_then(libraries::exports) else {
-            return ImportSet { open: Some(String::new()), ..ImportSet::default() };
+            return ImportSet::open(None);
         };
         let all: HashSet<String> = names.map(str::to_owned).collect();
-        ImportSet { names: all.iter().map(|name| (name.clone(), name.clone())).collect(), open: None, all }
+        ImportSet {
+            names: all.iter().map(|name| (name.clone(), name.clone())).collect(),
+            open: None,
+            all,
+            ..ImportSet::default()
+        }
+    }
+
+    /// A library of which nothing is hidden; only what `listed` has, if that is known, can be selected.
+    pub fn open(listed: Option<&'static str>) -> ImportSet {
+        ImportSet { open: Some(String::new()), listed, ..ImportSet::default() }
+    }
+
+    /// May an open library have it?
+    fn has(&self, name: &str) -> bool {
+        self.listed.is_none_or(|names| names.split_whitespace().any(|listed| listed == name))
     }
 
     fn original(&self, name: &str) -> Result<String, Missing> {
         let listed = self.names.get(name).cloned();
-        let guessed = || Some(name.strip_prefix(self.open.as_deref()?)?.to_owned());
+        let guessed = || {
+            let inner = name.strip_prefix(self.open.as_deref()?)?;
+            self.has(inner).then(|| inner.to_owned())
+        };
         listed.or_else(guessed).ok_or_else(|| Missing(name.to_owned()))
     }
 
     /// `(only …)`.
     pub fn only<'n>(self, names: impl Iterator<Item = &'n str>) -> Result<ImportSet, Missing> {
         let names = names.map(|name| Ok((name.to_owned(), self.original(name)?)));
-        Ok(ImportSet { names: names.collect::<Result<_, _>>()?, open: None, all: self.all })
+        let names = names.collect::<Result<_, _>>()?;
+        Ok(ImportSet { names, open: None, listed: None, all: self.all })
     }
 
     /// `(except …)`.
@@ -74,7 +95,7 @@ impl ImportSet {
     pub fn prefix(self, prefix: &str) -> ImportSet {
         let names = self.names.into_iter().map(|(name, original)| (format!("{prefix}{name}"), original));
         let open = self.open.map(|inner| format!("{prefix}{inner}"));
-        ImportSet { names: names.collect(), open, all: self.all }
+        ImportSet { names: names.collect(), open, listed: self.listed, all: self.all }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Texts that are added to a program that runs: the prompt's answers, and the collector among code that comes late.
 
 use super::cli::Stacks;
-use super::prompt::{Answer, respond};
+use super::prompt::{Answer, Inputs, respond};
 use super::session::build;
 use super::tests::{MODES, Trial, runtime_for};
 
@@ -17,10 +17,11 @@ fn answers_on(trial: Trial, inputs: &[&str]) -> Vec<Answer> {
     let Trial { spacing, stack_limit, options, .. } = trial;
     let runtime = runtime_for(spacing, stack_limit, build("none", "", options).expect("no program"));
     let name = |number| format!("input {number}");
+    let mut earlier = Inputs::default();
     inputs
         .iter()
         .zip(1..)
-        .map(|(input, number)| respond(&runtime, &name(number), (*input).to_owned()))
+        .map(|(input, number)| respond(&runtime, &name(number), (*input).to_owned(), &mut earlier))
         .collect()
 }
 

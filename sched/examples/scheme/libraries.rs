@@ -1,6 +1,7 @@
 //! What the libraries of R7RS export, for import sets that select or rename: appendix A of the report, in words.
 //!
-//! Of other libraries (SRFIs, those of R7RS-large) only the parts that are there are there, and nobody keeps a list: they are open.
+//! Of other libraries (SRFIs, those of R7RS-large) only the parts that are there are there. They are open: nothing of them is ever hidden. Of the
+//! SRFIs that programs select from there is a list of those parts.
 
 /// Name of the library after `scheme`, and what it exports.
 const TABLE: [(&str, &str); 16] = [
@@ -79,6 +80,39 @@ const TABLE: [(&str, &str); 16] = [
     ),
 ];
 
+/// What there is of `(srfi number)`.
+const SRFI: [(i64, &str); 11] = [
+    (
+        1,
+        "any append append! append-map append-reverse append-reverse! assoc assq assv caaaar caaadr caaar caadar caaddr caadr caar cadaar \
+         cadadr cadar caddar cadddr caddr cadr car cdaaar cdaadr cdaar cdadar cdaddr cdadr cdar cddaar cddadr cddar cdddar cddddr cdddr \
+         cddr cdr concatenate cons cons* count delete delete! delete-duplicates drop drop-while every fifth filter \
+         filter! filter-map find find-tail first fold fold-right for-each fourth iota last last-pair length list list-copy list-index \
+         list-ref list-tabulate make-list map map-in-order member memq memv null? pair? partition reduce reduce-right remove remove! \
+         reverse reverse! second set-car! set-cdr! span split-at take take-while third",
+    ),
+    (6, "get-output-string open-input-string open-output-string"),
+    (8, "receive"),
+    (9, "define-record-type"),
+    (11, "let*-values let-values"),
+    (16, "case-lambda"),
+    (23, "error"),
+    (39, "make-parameter parameterize"),
+    (
+        69,
+        "alist->hash-table hash hash-by-identity hash-table->alist hash-table-copy hash-table-delete! hash-table-exists? hash-table-fold \
+         hash-table-keys hash-table-merge! hash-table-ref hash-table-ref/default hash-table-set! hash-table-size hash-table-update! \
+         hash-table-update!/default hash-table-values hash-table-walk hash-table? make-hash-table string-ci-hash string-hash",
+    ),
+    (98, "get-environment-variable get-environment-variables"),
+    (111, "box box? set-box! unbox"),
+];
+
+/// What there is of `(srfi number)`, blanks between. `None` if there is no list.
+pub fn srfi(number: i64) -> Option<&'static str> {
+    SRFI.iter().find(|row| row.0 == number).map(|row| row.1)
+}
+
 /// What `(scheme name)` exports. `None` if it is open.
 pub fn exports(name: &str) -> Option<impl Iterator<Item = &'static str>> {
     TABLE.iter().find(|row| row.0 == name).map(|row| row.1.split_whitespace())
@@ -99,13 +133,15 @@ mod tests {
             primitives.chain(["apply", "%call/cc", "%resume"].map(str::to_owned)).collect();
         let library = expand_prelude(&known).expect("the library");
         known.extend(library.iter().flat_map(|part| &part.assigned_globals).map(|name| name.to_string()));
-        for (library, names) in TABLE {
+        let srfi = SRFI.map(|(number, names)| (format!("srfi {number}"), names));
+        let scheme = TABLE.map(|(name, names)| (format!("scheme {name}"), names));
+        for (library, names) in scheme.into_iter().chain(srfi) {
             for name in names.split_whitespace() {
                 // Only known inside of macros, or before anything is expanded.
                 let is_known = ["_", "...", "include", "include-ci"].contains(&name)
                     || known.contains(name)
                     || is_syntax(name);
-                assert!(is_known, "(scheme {library}) has no {name}");
+                assert!(is_known, "({library}) has no {name}");
             }
         }
     }

@@ -157,8 +157,11 @@ fn interact(arguments: &Arguments) -> Result<(), Unsuccessful> {
         eprintln!("{}", source.failure(&failure));
     }
     eprint!("{}", source.forgotten(&runtime.language().ending.take_failures()));
+    let mut inputs = prompt::Inputs::default();
+    inputs.add(&file, text);
+    runtime.language().channels.end_line("prompt").ok();
     runtime.language().channels.flush_all();
-    match prompt::interact(&runtime)? {
+    match prompt::interact(&runtime, &mut inputs)? {
         0 => Ok(()),
         code => Err(Unsuccessful::Exit(code)),
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::core::{Datum, Span};
 use super::features::FEATURES;
 use super::import_sets::{ImportSet, Imports, Missing};
+use super::libraries;
 use super::reader;
 use super::syntax::{Syntax, SyntaxKind};
 use super::syntax_error::{Checked, Fault, SyntaxError};
@@ -39,7 +40,7 @@ const SCHEME: [&str; 20] = [
 ];
 
 /// The SRFIs of which the usual part is there.
-const SRFI: [i64; 19] = [0, 1, 6, 9, 11, 16, 23, 27, 30, 39, 46, 60, 62, 69, 87, 95, 98, 132, 145];
+const SRFI: [i64; 21] = [0, 1, 6, 8, 9, 11, 16, 23, 27, 30, 39, 46, 60, 62, 69, 87, 95, 98, 111, 132, 145];
 
 /// How deep files include files.
 const MAX_INCLUDES: usize = 40;
@@ -141,9 +142,11 @@ impl Preparation<'_> {
         if !self.is_known(library) {
             return Err(self.fault(Fault::UnknownLibrary(shown(library)), library.span));
         }
-        let part =
-            split(library).filter(|(first, _)| *first == "scheme").and_then(|(_, rest)| rest.first()?.name());
-        Ok(ImportSet::whole(part.map(|part| &**part)))
+        Ok(match split(library) {
+            Some(("scheme", [part, ..])) => ImportSet::whole(part.name().map(|part| &**part)),
+            Some(("srfi", [number, ..])) => ImportSet::open(srfi(number).and_then(libraries::srfi)),
+            _ => ImportSet::open(None),
+        })
     }
 
     fn import_names<'s>(&self, names: &'s [Syntax]) -> Checked<Vec<&'s str>> {
@@ -348,6 +351,12 @@ mod tests {
     fn what_is_unknown_is_said() {
         for (source, message) in [
             ("(import (foo bar))", "t.scm:1:9: unknown library (foo bar)"),
+            ("(import (only (srfi 69) hash-table-ref car))", "t.scm:1:9: (srfi 69) has no `car`"),
+            (
+                "(import (rename (prefix (srfi 1) l:) (l:bogus b)))",
+                "t.scm:1:9: (prefix (srfi 1) l:) has no `l:bogus`",
+            ),
+            ("(import (except (srfi 111) unbox!))", "t.scm:1:9: (srfi 111) has no `unbox!`"),
             ("(import (srfi 9999))", "t.scm:1:9: unknown library (srfi 9999)"),
             ("(include \"/no/such/file\")", "t.scm:1:1: cannot include /no/such/file: "),
             ("(cond-expand ((maybe x) 1))", "t.scm:1:15: bad `cond-expand`"),

@@ -55,7 +55,19 @@ pub fn square_root(n: &Number) -> Number {
         Number::Flo(_) => None,
         exact => exact.to_rational().and_then(|r| exact_root(&r)),
     };
-    exact.unwrap_or_else(|| Number::Flo(n.inexact().sqrt()))
+    exact.unwrap_or_else(|| Number::Flo(inexact_root(n)))
+}
+
+/// Of numbers beyond the flonums, too, whose roots are not.
+fn inexact_root(n: &Number) -> f64 {
+    let x = n.inexact();
+    match n.to_rational() {
+        Some(r) if n.is_exact() && x == f64::INFINITY => Number::integer(r.to_integer().sqrt()).inexact(),
+        Some(r) if n.is_exact() && r.is_positive() && x < f64::MIN_POSITIVE => {
+            1.0 / Number::integer(r.recip().to_integer().sqrt()).inexact()
+        }
+        _ => x.sqrt(),
+    }
 }
 
 fn exact_root(r: &Rational) -> Option<Number> {
@@ -114,6 +126,15 @@ mod tests {
             let root = integer_root(&n).expect("not negative");
             prop_assert!(&root * &root <= n && (&root + 1) * (&root + 1) > n);
         }
+    }
+
+    #[test]
+    fn roots_are_found_of_what_no_flonum_holds() {
+        let huge: BigInt = BigInt::from(10).pow(400_u32) + 1;
+        let root = |r: Rational| square_root(&Number::rational(r)).inexact();
+        assert_eq!(root(Rational::from_integer(huge.clone())), 1e200);
+        assert!((root(Rational::new(1.into(), huge)) * 1e200 - 1.0).abs() < 1e-15);
+        assert_eq!(root(Rational::new(9.into(), 8.into())), 1.125_f64.sqrt());
     }
 
     #[test]

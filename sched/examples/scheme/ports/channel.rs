@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::scheme::fault::Fault;
@@ -23,6 +24,8 @@ enum Channel {
 /// All channels of a program, by number. The number of a closed one is used again.
 pub struct Channels {
     all: Mutex<Vec<Channel>>,
+    /// Does the program's output end inside of a line?
+    in_line: AtomicBool,
 }
 
 impl std::fmt::Debug for Channels {
@@ -41,7 +44,7 @@ impl Channels {
     pub fn new(input: Box<dyn Read + Send>, output: Box<dyn Write + Send>) -> Channels {
         let streams =
             vec![Channel::Input(input), Channel::Output(output), Channel::Output(Box::new(io::stderr()))];
-        Channels { all: Mutex::new(streams) }
+        Channels { all: Mutex::new(streams), in_line: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Channel>> {
@@ -105,6 +108,9 @@ impl Channels {
     pub fn write(&self, procedure: &'static str, number: usize, bytes: &[u8]) -> Result<(), Fault> {
         match self.lock().get_mut(number) {
             Some(Channel::Output(output)) => {
+                if let (STDOUT, Some(last)) = (number, bytes.last()) {
+                    self.in_line.store(*last != b'\n', Ordering::Relaxed);
+                }
                 output.write_all(bytes).map_err(|error| fault(procedure, &error))
             }
             _ => Ok(()),
@@ -134,6 +140,15 @@ impl Channels {
             *channel = Channel::Closed;
         }
         flushed
+    }
+
+    /// Ends the line that the program's output has begun, if it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::File`].
+    pub fn end_line(&self, procedure: &'static str) -> Result<(), Fault> {
+        if self.in_line.load(Ordering::Relaxed) { self.write(procedure, STDOUT, b"\n") } else { Ok(()) }
     }
 
     /// Flushes everything, at the end of the program. There is nobody left to tell of errors.

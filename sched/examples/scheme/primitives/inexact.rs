@@ -23,7 +23,7 @@ pub fn table() -> Vec<Primitive> {
         Primitive::one("acos", |m, x| real(m, "acos", x, f64::acos)),
         Primitive::many("atan", 1, atan),
         Primitive::many("log", 1, log),
-        Primitive::one("sqrt", |m, x| m.number(square_root(&number("sqrt", 1, x)?))),
+        Primitive::one("sqrt", sqrt),
         Primitive::one("floor", |m, x| round(m, "floor", x, division::FLOOR)),
         Primitive::one("ceiling", |m, x| round(m, "ceiling", x, division::CEILING)),
         Primitive::one("truncate", |m, x| round(m, "truncate", x, division::TRUNCATE)),
@@ -46,6 +46,15 @@ fn real(machine: &Machine<'_>, name: &'static str, x: Value, f: fn(f64) -> f64) 
 /// 1 to the 0th power is exact.
 fn exp(machine: &Machine<'_>, x: Value) -> Outcome {
     if x == Value::index(0) { Ok(Value::index(1)) } else { real(machine, "exp", x, f64::exp) }
+}
+
+/// NaN for negative flonums, as of all that has no real result; an exact argument has an exact or inexact root, or none.
+fn sqrt(machine: &Machine<'_>, x: Value) -> Outcome {
+    let n = number("sqrt", 1, x)?;
+    if n.is_exact() && n.is_negative() {
+        return Err(wrong("sqrt", 1, "non-negative (there are no complex numbers)", x));
+    }
+    machine.number(square_root(&n))
 }
 
 fn round(machine: &Machine<'_>, name: &'static str, x: Value, rounding: Rounding) -> Outcome {
