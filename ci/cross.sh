@@ -2,7 +2,7 @@
 # Runs the tests for other architectures, writes the table in README.md, and ends with one line per architecture.
 #
 #   ci/cross.sh [--check] [NAME...]    names: see ci/architectures.sh; default: all
-#   --check: do not change README.md, fail if its table says something else
+#   --check: do not change README.md, fail if its table says something else; what it says fails may do so
 #   --table: run nothing, write the table of the last runs
 #
 # What cannot be had on this machine is not run, and said to be so; its row of the table stays as it is.
@@ -37,8 +37,8 @@ mkdir -p "$logs"
 
 # What is run everywhere. The table's columns are test binaries of these and the next.
 crates=(-p barrier-arch -p unwind-walk --lib --tests)
-# What is run besides on these.
-further_names=(i686 aarch64 riscv64)
+# What is run besides on these: x32 and powerpc64le have not been tried.
+further_names=(i686 armv7 aarch64 powerpc64 riscv64 s390x loongarch64)
 # Not the heap's own tests, which have nothing of the architecture, but minutes of addresses to look at.
 further=(-p stack-alloc -p gc-mark --lib)
 for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
@@ -85,19 +85,21 @@ run() { # run NAME: all that was built; the output goes to its log
         printf '     Running %s\n' "${source#"$PWD/"}"
         filters=()
         [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}")
+        # The virtual machine has the program, and not what lies beside its sources.
+        [ "$1" != x32 ] || filters=(--skip what_a_fuzzer_found)
         (cd "$package" && timeout "$patience" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
     done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
 }
 
-# counts LOG PATTERN: what became of the test binaries whose "Running" line matches.
+# counts LOG PATTERN BEFORE: what became of the test binaries whose "Running" line matches; BEFORE if there was none.
 counts() {
-    awk -v pattern="$2" '
+    awk -v pattern="$2" -v before="${3:-–}" '
         /^error: could not compile/ { build_failed = 1 }
         /^ +Running / { there = $2 ~ "^(" pattern ")\\.rs$"; if (there) started++ }
         /^test result: / && there { passed += $4; failed += $6; ended++; there = 0 }
         END {
-            if (!started) print build_failed ? "does not build" : "–"
-            else if (failed || ended < started) printf "FAILS: %d of %d\n", failed + started - ended, passed + failed + started - ended
+            if (!started) print build_failed ? "does not build" : before
+            else if (failed || ended < started) print "FAILS"
             else if (!passed) print "–"
             else print "✓"
         }' "$1"
@@ -123,7 +125,7 @@ row_before() {
 }
 
 table() {
-    local name column rule="|---|---|---|"
+    local name column index was before rule="|---|---|---|"
     printf "| Rust's name | Go's |"
     for column in "${columns[@]}"; do printf ' %s |' "${column%%=*}"; rule+="---|"; done
     printf ' tests run |\n%s\n' "$rule"
@@ -134,7 +136,11 @@ table() {
             continue
         fi
         printf '| `%s` | %s |' "${TARGET%%-*}" "$GO"
-        for column in "${columns[@]}"; do printf ' %s |' "$(counts "$logs/$name.log" "${column#*=}")"; done
+        IFS='|' read -ra before < <(row_before)
+        for index in "${!columns[@]}"; do
+            was=$(xargs <<<"${before[index + 3]:-}")
+            printf ' %s |' "$(counts "$logs/$name.log" "${columns[index]#*=}" "$was")"
+        done
         printf ' %s |\n' "$HOW"
     done
 }
@@ -182,7 +188,9 @@ elif [ "$written" != "$(cat README.md)" ]; then
     bad=1
 fi
 printf '\n'
-for name in "${names[@]}"; do verdict "$name" || bad=1; done
+# What the table says fails may fail, where only the table is checked.
+said_to_fail() { architecture "$1" && [ -n "$check" ] && row_before | grep -q FAILS; }
+for name in "${names[@]}"; do verdict "$name" || said_to_fail "$name" || bad=1; done
 for name in "${lacking[@]}"; do printf '%-12s NOT RUN: no standard library, linker or emulator for it here\n' "$name"; done
 exit $bad
 }

@@ -13,16 +13,17 @@ cd "$(dirname "$0")/.."
 
 names=("$@")
 [ $# -gt 0 ] || names=("${ARCHITECTURES[@]}")
-lacking=() targets=() packages=()
+lacking=() packages=()
 for name in "${names[@]}"; do
     ! runs_here "$name" || continue
     lacking+=("$name")
+    [ "$name" != x32 ] || continue
     architecture "$name"
-    targets+=("$TARGET")
     packages+=("${PACKAGES[@]}")
+    # One by one: it adds none if one of them cannot be had.
+    rustup target add "$TARGET" || packages+=("${DEBIAN_PACKAGES[@]}")
 done
 [ ${#lacking[@]} -gt 0 ] || exit 0
-rustup target add "${targets[@]}" || packages+=("${DEBIAN_PACKAGES[@]}")
 
 root=$([ "$(id -u)" = 0 ] || echo sudo)
 $root apt-get update -q || echo "setup-cross: apt-get update failed; going on with the lists that there are" >&2
