@@ -19,6 +19,7 @@ use std::mem::offset_of;
 
 use barrier_arch::arch::{SavedRegisters, strip};
 
+use super::personality::personality;
 use crate::managed::crossing::{CROSSING_OFFSET, Crossing};
 
 /// There is a way.
@@ -35,6 +36,7 @@ const MANAGED_SP: usize = CROSSING_OFFSET + offset_of!(Crossing, managed_sp);
 const NATIVE_SP: usize = CROSSING_OFFSET + offset_of!(Crossing, native_sp);
 const LEAVES: usize = CROSSING_OFFSET + offset_of!(Crossing, leaves);
 const BETWEEN: usize = CROSSING_OFFSET + offset_of!(Crossing, between);
+const PANICKED: usize = CROSSING_OFFSET + offset_of!(Crossing, panicked);
 const STEP: usize = CROSSING_OFFSET + offset_of!(Crossing, step);
 const RETURNED: usize = CROSSING_OFFSET + offset_of!(Crossing, returned);
 const WORDS: usize = CROSSING_OFFSET + offset_of!(Crossing, words);
@@ -54,6 +56,7 @@ pub unsafe extern "C" fn native_call() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_signal_frame",
+        ".cfi_personality 0x1b, {personality}",
         "hint #34", // bti c
         "ldr x9, [x0, #{managed_sp}]",
         "cbz x9, 4f",
@@ -137,6 +140,25 @@ pub unsafe extern "C" fn native_call() {
         target = const TARGET,
         leaves = const LEAVES,
         between = const BETWEEN,
+        personality = sym personality,
+    )
+}
+
+/// Where a panic of the native function that [`native_call`] has called ends: `x0` is the exception, the task is where the stack pointer points, as
+/// after the call.
+#[unsafe(naked)]
+pub(in crate::managed) unsafe extern "C" fn panic_pad() -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined 30",
+        "hint #36", // bti j: unwinders come here by `br`
+        "mov x1, x0",
+        "ldr x0, [sp]",
+        "ldr x9, [x0, #{panicked}]",
+        "blr x9",
+        "udf #0",
+        ".cfi_endproc",
+        panicked = const PANICKED,
     )
 }
 

@@ -20,6 +20,7 @@ cfg_select! {
     }
     target_arch = "aarch64" => {
         mod aarch64;
+        mod personality;
         pub use aarch64::native_call;
         pub(super) use aarch64::*;
     }
