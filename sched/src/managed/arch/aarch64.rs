@@ -15,12 +15,11 @@
 //! frames: gdb then accepts that the caller's stack lies elsewhere.
 
 use std::arch::naked_asm;
-use std::mem::offset_of;
 
 use barrier_arch::arch::{SavedRegisters, strip};
 
+use super::offset::{BETWEEN, LEAVES, MANAGED_SP, NATIVE_SP, PANICKED, RETURNED, STEP, TARGET, WORDS};
 use super::personality::personality;
-use crate::managed::crossing::{CROSSING_OFFSET, Crossing};
 
 /// There is a way.
 pub(in crate::managed) const SUPPORTED: bool = true;
@@ -31,15 +30,6 @@ pub(in crate::managed) const SAVED_BYTES: usize = 160;
 /// Where, above the saved stack pointer, the saved frame pointer lies.
 pub(in crate::managed) const FP_SLOT: usize = 144;
 
-const TARGET: usize = CROSSING_OFFSET + offset_of!(Crossing, target);
-const MANAGED_SP: usize = CROSSING_OFFSET + offset_of!(Crossing, managed_sp);
-const NATIVE_SP: usize = CROSSING_OFFSET + offset_of!(Crossing, native_sp);
-const LEAVES: usize = CROSSING_OFFSET + offset_of!(Crossing, leaves);
-const BETWEEN: usize = CROSSING_OFFSET + offset_of!(Crossing, between);
-const PANICKED: usize = CROSSING_OFFSET + offset_of!(Crossing, panicked);
-const STEP: usize = CROSSING_OFFSET + offset_of!(Crossing, step);
-const RETURNED: usize = CROSSING_OFFSET + offset_of!(Crossing, returned);
-const WORDS: usize = CROSSING_OFFSET + offset_of!(Crossing, words);
 /// The expressions below have one byte for it.
 const _: () = assert!(MANAGED_SP < 128);
 

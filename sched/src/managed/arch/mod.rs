@@ -13,6 +13,7 @@
 
 cfg_select! {
     target_arch = "x86_64" => {
+        mod offset;
         mod personality;
         mod x86_64;
         pub use x86_64::native_call;
@@ -20,6 +21,7 @@ cfg_select! {
     }
     target_arch = "aarch64" => {
         mod aarch64;
+        mod offset;
         mod personality;
         pub use aarch64::native_call;
         pub(super) use aarch64::*;
