@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Which lines the tests reach, per file: cargo-llvm-cov over the crates' own tests, the integration tests, and the Scheme's.
+# Which lines the tests reach, per file: cargo-llvm-cov over the crates' own tests and the integration tests.
 #
 # usage: ci/coverage.sh [--html]     a table on standard output; with --html also target/llvm-cov/html
 #
@@ -22,7 +22,6 @@ fi
 cargo llvm-cov clean --workspace
 cargo llvm-cov --no-report -p barrier-arch -p stack-alloc -p unwind-walk -p gc-mark --tests --features unwind-walk/cfi
 cargo llvm-cov --no-report -p integration-tests --tests
-cargo llvm-cov --no-report -p sched --lib --example scheme
 if [[ ${1:-} == --html ]]; then
     cargo llvm-cov report --html
 fi

@@ -145,7 +145,7 @@ fn check_shown(text: &str, mode: &str) {
     }
     assert!(list[3].starts_with("task 4 running on thread "), "{text}");
     let frames = part(text, "bt");
-    assert_eq!(frames.iter().filter(|f| f.contains("debuggers::nested")).count(), DEPTH + 1, "{text}");
+    assert_eq!(frames.iter().filter(|f| f.contains("::nested")).count(), DEPTH + 1, "{text}");
     assert_eq!(frames.iter().any(|f| f.contains("stack_barrier")), mode != "off", "{text}");
     assert!(frames.iter().any(|f| f.contains("Worker")), "on to the worker that resumed it: {text}");
 }

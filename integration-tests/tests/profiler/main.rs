@@ -73,11 +73,21 @@ fn soak(spacing: Spacing) -> usize {
     runtime.cycles().len()
 }
 
+/// Are there samples enough, with barriers and at all, to tell?
+fn enough() -> bool {
+    let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+    of(&FOUND.whole) + of(&FOUND.resumed) > 300 && of(&FOUND.with_barriers) > 20 && moving::enough()
+}
+
 #[test]
 fn no_sample_is_lost() {
     assert!(PROGRAM.set(learn()).is_ok());
     install_handler();
-    for spacing in MODES {
+    // Once in each mode; then on, in turn, while a busy machine has given the collector too little time beside the tasks.
+    for (round, spacing) in MODES.into_iter().cycle().take(60).enumerate() {
+        if round >= MODES.len() && enough() {
+            break;
+        }
         let cycles = soak(spacing);
         println!("{spacing:?}: {cycles} cycles; so far {FOUND:?} {:?}", moving::FOUND);
         assert!(cycles > 10);
@@ -85,8 +95,8 @@ fn no_sample_is_lost() {
     moving::check();
     let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert_eq!([of(&FOUND.lost), of(&FOUND.wrong_end), of(&FOUND.wrong_count)], [0, 0, 0], "{FOUND:?}");
+    assert!(enough(), "too few to tell: {FOUND:?}");
     let samples = of(&FOUND.whole) + of(&FOUND.resumed);
-    assert!(samples > 300 && of(&FOUND.with_barriers) > 20, "too few to tell: {FOUND:?}");
     // Most of the time is spent in code that keeps frame records, and most of that in the recursion.
     assert!(of(&FOUND.resumed) < samples / 2 && of(&FOUND.counted) > samples / 4, "{FOUND:?}");
 }

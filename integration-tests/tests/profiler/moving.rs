@@ -164,10 +164,16 @@ impl Wandering {
     }
 }
 
+/// Are there samples enough of each kind to tell?
+pub(crate) fn enough() -> bool {
+    let over = |counter: &AtomicUsize, least| counter.load(Ordering::Relaxed) > least;
+    let of_both = over(&FOUND.running, 0) && over(&FOUND.waiting, 100);
+    of_both && over(&FOUND.in_a_move, 20) && over(&FOUND.with_barriers, 20)
+}
+
 /// All samples were right, and there were some.
 pub(crate) fn check() {
     let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert_eq!([of(&FOUND.lost), of(&FOUND.wrong)], [0, 0], "{FOUND:?}");
-    assert!(of(&FOUND.running) > 0 && of(&FOUND.waiting) > 100, "too few to tell: {FOUND:?}");
-    assert!(of(&FOUND.in_a_move) > 20 && of(&FOUND.with_barriers) > 20, "too few to tell: {FOUND:?}");
+    assert!(enough(), "too few to tell: {FOUND:?}");
 }
