@@ -129,6 +129,22 @@
     (check "what tasks return" (map join senders) '(1 2 3))
     (check "what a task raised" (guard (e (#t e)) (join falls)) '(fallen (0)))))
 
+; A panic in a procedure of Rust's, below frames of a task that has others waiting for what it does: the task's frames are dropped, and it alone ends.
+(define (panic-down k)
+  (let ((own (list k)))
+    (if (= k 0)
+        (%internal-error)
+        (let ((r (panic-down (- k 1))))
+          (check "nobody comes back to a panic" r 'never)
+          own))))
+(define (check-panics n)
+  (let* ((panicking (map (lambda (k) (spawn (lambda () (panic-down (+ n k))))) '(0 40)))
+         (sound (spawn (lambda () (deep-list n)))))
+    (check "what a panic leaves"
+           (map (lambda (t) (guard (e ((error-object? e) (error-object-message e))) (join t))) panicking)
+           (make-list 2 "internal error, please report: a panic on demand"))
+    (check "a task beside it" (sum-of (join sound)) (triangle n))))
+
 (define (one-round n)
   (let ((depth (+ 5 (modulo (* n 37) 90))))
     (age! n)
@@ -139,6 +155,7 @@
     (check-table (+ 2 (modulo n 20)))
     (check-big (+ 10 (modulo n 30)))
     (check-channels (+ 2 (modulo n 10)))
+    (check-panics (+ 2 (modulo n 20)))
     (check-kept n)))
 
 (let loop ((n 1))

@@ -47,6 +47,12 @@ fn again(test: &str, name: &str) -> Output {
     child.output().expect("it can be run")
 }
 
+/// Does QEMU's user mode run this process, and not Linux? It passes itself off as the program under `/proc/self`, but not under this name.
+pub(crate) fn emulated() -> bool {
+    let [claimed, real] = ["self", "thread-self"].map(|who| fs::read_link(format!("/proc/{who}/exe")));
+    claimed.expect("/proc is mounted") != real.expect("Linux 3.17 or later")
+}
+
 /// The child did its deed.
 pub(crate) fn assert_done(output: &Output) {
     assert!(output.status.success(), "{output:?}");
