@@ -92,6 +92,34 @@ macro_rules! each_class {
     };
 }
 
+/// Where the return address is, of a barrier whose stub has no number: at the record of the popped slot, which a binary search finds among all of them,
+/// hit or not. `p` is the first of the `n` bytes of records that are left, downwards; the loop halves them until there is one.
+///
+/// Not `deref_size 4` for the length: the `unwinding` crate reads a whole word for it.
+macro_rules! searching_rule {
+    () => {
+        concat!(
+            ".cfi_escape 0x10, 16, 56\n",                   // return address is at:
+            ".cfi_escape 0x77, 0\n",                        //   breg7 0                              rsp
+            ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff\n",
+            ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0\n",
+            ".cfi_escape 0x21\n",                           //   const8u 2^k-1; or                    t-1
+            ".cfi_escape 0x12, 0x08, 47, 0x1c\n",           //   dup; const1u 47; minus               t-1 p     &record[0].saved_lr_ptr
+            ".cfi_escape 0x16, 0x08, 23, 0x1c, 0x06\n",     //   swap; const1u 23; minus; deref       p state
+            ".cfi_escape 0x08, 32, 0x25\n",                 //   const1u 32; shr                      p n       the length
+            ".cfi_escape 0x12, 0x40, 0x2c, 0x28, 23, 0\n",  // L: dup; lit16; le; bra E               p n
+            ".cfi_escape 0x12, 0x31, 0x25\n",               //   dup; lit1; shr                       p n n/2
+            ".cfi_escape 0x09, 0xf0, 0x1a\n",               //   const1s -16; and                     p n h     half of the records
+            ".cfi_escape 0x16, 0x14, 0x1c, 0x17\n",         //   swap; over; minus; rot               n-h p h
+            ".cfi_escape 0x14, 0x14, 0x1c, 0x06\n",         //   over; over; minus; deref             n-h p h slot in the middle
+            ".cfi_escape 0x77, 0x78, 0x2c\n",               //   breg7 -8; le                         n-h p h is ours there or above?
+            ".cfi_escape 0x1e, 0x1c, 0x16\n",               //   mul; minus; swap                     p n       p - h, or p
+            ".cfi_escape 0x2f, 0xe3, 0xff\n",               //   skip L
+            ".cfi_escape 0x13, 0x23, 8\n",                  // E: drop; plus_uconst 8                 &record.saved_lr_val
+        )
+    };
+}
+
 // The return trampoline: stubs, tails, landing pad. Never called; a return slot points to one of its stubs.
 //
 // In the text below `\k` runs over the size classes; offsets are relative to `t - 1`, where `t` is the top
@@ -148,20 +176,7 @@ global_asm!(
     ".cfi_startproc",
     ".cfi_personality 0x1b, {personality}",
     ".cfi_def_cfa 7, 0",
-    ".cfi_escape 0x10, 16, 42",             // return address is at:
-    ".cfi_escape 0x77, 0",                  //   breg7 0                              rsp
-    ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
-    ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
-    ".cfi_escape 0x21",                     //   const8u 2^k-1; or                    t-1
-    ".cfi_escape 0x12, 0x08, 23, 0x1c",     //   dup; const1u 23; minus               t-1 &position
-    // Not `deref_size 4`: the `unwinding` crate reads a whole word for it.
-    ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff", // deref; const4u 2^32-1;
-    ".cfi_escape 0x1a, 0x1c",               //   and; minus                           t-1 - 16·position
-    ".cfi_escape 0x08, 47, 0x1c",           //   const1u 47; minus                    &record[position].saved_lr_ptr
-    ".cfi_escape 0x12, 0x06, 0x77, 0x78",   // L: dup; deref; breg7 -8                record, its slot, ours
-    ".cfi_escape 0x2a, 0x28, 5, 0",         //   ge; bra E
-    ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff", // lit16; minus; skip L               next record
-    ".cfi_escape 0x23, 8",                  // E: plus_uconst 8                       &record.saved_lr_val
+    searching_rule!(),
     "nop",
     ".byte 0xe9",                           // the searching stub of class k
     ".long 77b + {searching_tails} + 192 * (\\k - 11) - (. + 4)",
@@ -217,19 +232,7 @@ global_asm!(
     "stack_barrier_searching_tail_\\k:",
     ".cfi_startproc",
     ".cfi_def_cfa 7, 0",
-    ".cfi_escape 0x10, 16, 42",             // the same expression as the searching stubs'
-    ".cfi_escape 0x77, 0",
-    ".cfi_escape 0x0e, ((1<<\\k)-1)&0xff, (((1<<\\k)-1)>>8)&0xff, (((1<<\\k)-1)>>16)&0xff",
-    ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0",
-    ".cfi_escape 0x21",
-    ".cfi_escape 0x12, 0x08, 23, 0x1c",
-    ".cfi_escape 0x06, 0x0c, 0xff, 0xff, 0xff, 0xff",
-    ".cfi_escape 0x1a, 0x1c",
-    ".cfi_escape 0x08, 47, 0x1c",
-    ".cfi_escape 0x12, 0x06, 0x77, 0x78",
-    ".cfi_escape 0x2a, 0x28, 5, 0",
-    ".cfi_escape 0x40, 0x1c, 0x2f, 0xf3, 0xff",
-    ".cfi_escape 0x23, 8",
+    searching_rule!(),
     "mov qword ptr [rsp - 16], r11",        // three scratch registers
     "mov qword ptr [rsp - 24], r10",
     "mov qword ptr [rsp - 32], r9",
@@ -252,8 +255,8 @@ global_asm!(
     "mov r9, r10",
     "sub r9, r11",
     "mov r9, qword ptr [r9 - 39]",          // the original return address
-    ".byte 0x4c",                           // mov qword ptr [rsp - 8], r9: heal the slot, before the position moves:
-    ".cfi_offset 16, -8",                   // the expression above starts from the position
+    ".byte 0x4c",                           // mov qword ptr [rsp - 8], r9: heal the slot
+    ".cfi_offset 16, -8",
     ".byte 0x89, 0x4c, 0x24, 0xf8",
     "add r11d, 16",
     "mov dword ptr [r10 - 23], r11d",
