@@ -6,7 +6,7 @@ use barrier_arch::SizeClass;
 use common::{address_space, assert_done, emulated, in_child};
 use stack_alloc::{Config, StackError, StackPool};
 
-/// Limits the process's address space, and says whether the limit is kept: QEMU's user mode keeps none, and then there is nothing to see.
+/// Limits the process's address space, and says whether there is a limit now: QEMU's user mode keeps none, and then there is nothing to see.
 #[must_use]
 fn limit_address_space(bytes: libc::rlim_t) -> bool {
     // SAFETY: zero is a valid rlimit.
@@ -16,6 +16,9 @@ fn limit_address_space(bytes: libc::rlim_t) -> bool {
         assert_eq!(libc::getrlimit(libc::RLIMIT_AS, &mut limit), 0);
         limit.rlim_cur = bytes.min(limit.rlim_max);
         assert_eq!(libc::setrlimit(libc::RLIMIT_AS, &limit), 0);
+    }
+    if bytes == libc::RLIM_INFINITY {
+        return false;
     }
     let more = limit.rlim_cur.min(1 << (usize::BITS - 2)) as usize;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
