@@ -4,9 +4,9 @@ ARCHITECTURES=(i686 x32 armv7 aarch64 powerpc64le powerpc64 riscv64 s390x loonga
 
 # architecture NAME: sets TARGET, GO (what Go called it), GNU (the C toolchain), QEMU, HOW (how tests run), PACKAGES.
 architecture() {
-    QEMU=
+    QEMU= LIBRARIES=()
     case $1 in
-        i686) TARGET=i686-unknown-linux-gnu GO=386 GNU=i686-linux-gnu HOW="natively" ;;
+        i686) TARGET=i686-unknown-linux-gnu GO=386 GNU=i686-linux-gnu HOW="natively" LIBRARIES=(libc6-i386 lib32gcc-s1) ;;
         x32) TARGET=x86_64-unknown-linux-gnux32 GO=amd64p32 GNU=x86_64-linux-gnux32 HOW="in a virtual machine" ;;
         armv7) TARGET=armv7-unknown-linux-gnueabihf GO=arm GNU=arm-linux-gnueabihf QEMU=qemu-arm ;;
         aarch64) TARGET=aarch64-unknown-linux-gnu GO=arm64 GNU=aarch64-linux-gnu QEMU=qemu-aarch64 ;;
@@ -17,7 +17,7 @@ architecture() {
         loongarch64) TARGET=loongarch64-unknown-linux-gnu GO=– GNU=loongarch64-linux-gnu QEMU=qemu-loongarch64 ;;
         *) echo "unknown architecture $1; known: ${ARCHITECTURES[*]}" >&2; return 1 ;;
     esac
-    PACKAGES=("gcc-${GNU//_/-}")
+    PACKAGES=("gcc-${GNU//_/-}" "${LIBRARIES[@]}")
     [ -z "$QEMU" ] || { HOW="QEMU user mode"; PACKAGES+=(qemu-user); }
 }
 
@@ -26,6 +26,10 @@ architecture() {
 # builds it along with the tests, from the sources that Debian packages beside it.
 CARGO_CROSS=${CROSS_HOME:-/opt/cross}/bin/cargo-cross
 DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src)
+
+# Where setup-cross.sh unpacks emulators, if the system's are too old.
+EMULATORS=$PWD/target/emulators
+PATH=$EMULATORS/usr/bin:$PATH
 
 # has_emulator: is the architecture's QEMU there, if it needs one? Those before 8 keep 16 bytes for each page of a mapping, and tests reserve terabytes.
 has_emulator() {

@@ -3,8 +3,8 @@
 # cross compiler to link with, and QEMU's user mode. Idempotent; asks for root (or sudo) where packages are missing. Fails if it could not get it all.
 #
 # Standard libraries come from rustup. Where rustup cannot download, Debian's compiler and its sources are installed, and cargo builds the
-# library with the tests (see architectures.sh). Not to be had like this: x32, which needs a kernel that has it,
-# what Debian has no cross compiler for, and, before Debian 13, what needs QEMU, of which version 8 is the oldest that will do.
+# library with the tests (see architectures.sh). QEMU is that of Debian 13, unpacked under target/, where the system's is too old. Not to be had like
+# this: x32, which needs a kernel that has it, and what Debian has no cross compiler for.
 #
 #   ci/setup-cross.sh [NAME...]        names: see ci/architectures.sh; default: all
 set -euo pipefail
@@ -36,6 +36,23 @@ for package in $(printf '%s\n' "${packages[@]}" | sort -u); do
     fi
 done
 [ ${#missing[@]} = 0 ] || $root apt-get install -q -y --no-install-recommends "${missing[@]}"
+
+# unpack_emulators NAME...: those of Debian 13, which are linked statically and run anywhere.
+unpack_emulators() {
+    local here=$EMULATORS suite=trixie
+    mkdir -p "$here"/{lists,cache}/partial
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" >"$here/sources.list"
+    local apart=(-q -o "Dir::Etc::SourceList=$here/sources.list" -o "Dir::Etc::SourceParts=-" -o "Dir::State::Lists=$here/lists" -o "Dir::Cache=$here/cache"
+        -o "APT::Sandbox::User=root")
+    apt-get "${apart[@]}" update && (cd "$here" && apt-get "${apart[@]}" download qemu-user && dpkg --fsys-tarfile qemu-user_*.deb | tar -x "${@/#/./usr/bin/}")
+    rm -rf "$here"/{lists,cache,sources.list,*.deb}
+}
+emulators=()
+for name in "${lacking[@]}"; do
+    architecture "$name"
+    has_emulator || emulators+=("$QEMU")
+done
+[ ${#emulators[@]} = 0 ] || unpack_emulators "${emulators[@]}" || echo "setup-cross: no emulators ${emulators[*]}" >&2
 
 for name in "${lacking[@]}"; do
     runs_here "$name" || { echo "setup-cross: $name cannot be had on this machine" >&2; failed=yes; }
