@@ -2,22 +2,22 @@
 
 ARCHITECTURES=(i686 x32 armv7 aarch64 powerpc64le powerpc64 riscv64 s390x loongarch64)
 
-# architecture NAME: sets TARGET, GO (what Go called it), GNU (the C toolchain), QEMU, HOW (how tests run), PACKAGES.
+# architecture NAME: sets TARGET, GO (what Go called it), GNU (the C toolchain), DEBIAN (what Debian calls it), QEMU, HOW (how tests run), PACKAGES.
 architecture() {
     QEMU= LIBRARIES=()
     case $1 in
-        i686) TARGET=i686-unknown-linux-gnu GO=386 GNU=i686-linux-gnu HOW="natively" LIBRARIES=(libc6-i386 lib32gcc-s1) ;;
-        x32) TARGET=x86_64-unknown-linux-gnux32 GO=amd64p32 GNU=x86_64-linux-gnux32 HOW="in a virtual machine" ;;
-        armv7) TARGET=armv7-unknown-linux-gnueabihf GO=arm GNU=arm-linux-gnueabihf QEMU=qemu-arm ;;
-        aarch64) TARGET=aarch64-unknown-linux-gnu GO=arm64 GNU=aarch64-linux-gnu QEMU=qemu-aarch64 ;;
-        powerpc64le) TARGET=powerpc64le-unknown-linux-gnu GO=ppc64le GNU=powerpc64le-linux-gnu QEMU=qemu-ppc64le ;;
-        powerpc64) TARGET=powerpc64-unknown-linux-gnu GO=ppc64 GNU=powerpc64-linux-gnu QEMU=qemu-ppc64 ;;
-        riscv64) TARGET=riscv64gc-unknown-linux-gnu GO=– GNU=riscv64-linux-gnu QEMU=qemu-riscv64 ;;
-        s390x) TARGET=s390x-unknown-linux-gnu GO=– GNU=s390x-linux-gnu QEMU=qemu-s390x ;;
-        loongarch64) TARGET=loongarch64-unknown-linux-gnu GO=– GNU=loongarch64-linux-gnu QEMU=qemu-loongarch64 ;;
+        i686) TARGET=i686-unknown-linux-gnu GO=386 GNU=i686-linux-gnu DEBIAN=i386 HOW="natively" LIBRARIES=(libc6-i386 lib32gcc-s1) ;;
+        x32) TARGET=x86_64-unknown-linux-gnux32 GO=amd64p32 GNU=x86_64-linux-gnux32 DEBIAN=x32 HOW="in a virtual machine" ;;
+        armv7) TARGET=armv7-unknown-linux-gnueabihf GO=arm GNU=arm-linux-gnueabihf DEBIAN=armhf QEMU=qemu-arm ;;
+        aarch64) TARGET=aarch64-unknown-linux-gnu GO=arm64 GNU=aarch64-linux-gnu DEBIAN=arm64 QEMU=qemu-aarch64 ;;
+        powerpc64le) TARGET=powerpc64le-unknown-linux-gnu GO=ppc64le GNU=powerpc64le-linux-gnu DEBIAN=ppc64el QEMU=qemu-ppc64le ;;
+        powerpc64) TARGET=powerpc64-unknown-linux-gnu GO=ppc64 GNU=powerpc64-linux-gnu DEBIAN=ppc64 QEMU=qemu-ppc64 ;;
+        riscv64) TARGET=riscv64gc-unknown-linux-gnu GO=– GNU=riscv64-linux-gnu DEBIAN=riscv64 QEMU=qemu-riscv64 ;;
+        s390x) TARGET=s390x-unknown-linux-gnu GO=– GNU=s390x-linux-gnu DEBIAN=s390x QEMU=qemu-s390x ;;
+        loongarch64) TARGET=loongarch64-unknown-linux-gnu GO=– GNU=loongarch64-linux-gnu DEBIAN=loong64 QEMU=qemu-loongarch64 ;;
         *) echo "unknown architecture $1; known: ${ARCHITECTURES[*]}" >&2; return 1 ;;
     esac
-    PACKAGES=("gcc-${GNU//_/-}" "${LIBRARIES[@]}")
+    PACKAGES=("gcc-${GNU//_/-}" "libc6-dev-$DEBIAN-cross" "${LIBRARIES[@]}")
     [ -z "$QEMU" ] || { HOW="QEMU user mode"; PACKAGES+=(qemu-user); }
 }
 
@@ -31,11 +31,15 @@ DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src)
 EMULATORS=$PWD/target/emulators
 PATH=$EMULATORS/usr/bin:$PATH
 
-# has_emulator: is the architecture's QEMU there, if it needs one? Those before 8 keep 16 bytes for each page of a mapping, and tests reserve terabytes.
+# has_emulator: is the architecture's QEMU there, if it needs one, or the loader, if it needs none? Those before 8 keep 16 bytes for each page of a mapping, and tests reserve terabytes.
 has_emulator() {
     local version
+    [ "$HOW" != natively ] || [ -e /lib/ld-linux.so.2 ] || return
     [ -z "$QEMU" ] || { version=$("$QEMU" --version 2>/dev/null | sed -n 's/.* version \([0-9]*\).*/\1/p') && [ "${version:-0}" -ge 8 ]; }
 }
+
+# has_linker: is there a C compiler to link with, and a C library?
+has_linker() { [[ $("$GNU-gcc" -print-file-name=crt1.o 2>/dev/null) == /* ]]; }
 
 # way_to NAME: which of the three ("given", "rustup", "sources"), or "none". Sets what `architecture` does.
 way_to() {
@@ -43,7 +47,7 @@ way_to() {
     local lib
     if [ -x "$CARGO_CROSS" ] && [ -d "$(dirname "$(dirname "$CARGO_CROSS")")/toolchain/lib/rustlib/$TARGET" ]; then
         echo given
-    elif [ "$1" = x32 ] || ! command -v "$GNU-gcc" >/dev/null || ! has_emulator; then
+    elif [ "$1" = x32 ] || ! has_linker || ! has_emulator; then
         echo none
     elif lib=$(rustc --print target-libdir --target "$TARGET" 2>/dev/null) && compgen -G "$lib/libstd-*.rlib" >/dev/null; then
         echo rustup
