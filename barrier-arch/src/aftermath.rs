@@ -12,6 +12,7 @@
 //! | unwind | past every slot below `dst`, as before | in order | of those passed: hold no stub of theirs |
 //! | a moved stack | those of the old one, which stay | those of the old one, shifted | hold the new stub where the old one held the old |
 //! | `set_caller_pc` | as before | says the new address, if there is one | as before; without a record, the new address |
+//! | a barrier found elsewhere | not past its record, as before | that one: the new slot; in order | holds that record's stub |
 //! | an exception's hit | past the record, as before | | |
 //!
 //! What is *due* is found by other means than the operation's: header and records are read by the checker's own offsets, and positions are
@@ -87,8 +88,12 @@ impl<'b> Watch<'b> {
         self.require(|watch| watch.check_redirected(index, slot, pc));
     }
 
-    /// An exception crossed barrier `index`.
-    #[cfg(feature = "unwind")]
+    /// The barrier of record `index` was found in `slot`.
+    pub(crate) fn settled(self, index: usize, slot: usize, saved: usize) {
+        self.require(|watch| watch.check_settled(index, slot, saved));
+    }
+
+    /// An exception crossed barrier `index`, or its return was completed.
     pub(crate) fn crossed(self, index: usize) {
         self.require(|watch| watch.left(index + 1, watch.len));
     }
@@ -168,6 +173,15 @@ impl<'b> Watch<'b> {
             return Err(Violation::WrongRecord { index, slot, saved: pc });
         }
         checker::one_record(self.bars, index)?;
+        if self.stands(index) { Ok(()) } else { Err(Violation::Dead { index, slot }) }
+    }
+
+    fn check_settled(&self, index: usize, slot: usize, saved: usize) -> Result<(), Violation> {
+        self.left(self.position.min(index), self.len)?;
+        if checker::record(self.bars, index) != (slot, saved) {
+            return Err(Violation::WrongRecord { index, slot, saved });
+        }
+        checker::records(self.bars, self.len)?;
         if self.stands(index) { Ok(()) } else { Err(Violation::Dead { index, slot }) }
     }
 

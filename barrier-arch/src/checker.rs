@@ -229,19 +229,47 @@ impl<'b> Checker<'b> {
     ///
     /// [`Violation`]
     pub fn return_slot(&mut self, slot: usize) -> Result<(), Violation> {
+        self.compare(slot, None)
+    }
+
+    /// The same for a slot that a barrier may have come to by a tail call ([`crate::patch::settle`]): its frame's canonical frame address is at or
+    /// below `reach`, and all frames above it lie there.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`]
+    pub fn return_slot_below(&mut self, slot: usize, reach: usize) -> Result<(), Violation> {
+        self.compare(slot, Some(reach))
+    }
+
+    fn compare(&mut self, slot: usize, reach: Option<usize>) -> Result<(), Violation> {
         if slot < self.floor || slot >= self.bars.stack_hi() || !slot.is_multiple_of(SLOT_BYTES) {
             return Err(Violation::FrameOrder { slot, floor: self.floor });
         }
         self.floor = slot + SLOT_BYTES;
-        while self.next < self.len && record(self.bars, self.next).0 < slot {
-            self.dead();
-        }
-        let recorded = self.next < self.len && record(self.bars, self.next).0 == slot;
         // SAFETY: an aligned word between sp and the array, readable by the contract of `new`.
-        let word = unsafe { (slot as *const Slot).read_volatile() } as usize;
-        match Stub::at(word) {
+        let stub = Stub::at(unsafe { (slot as *const Slot).read_volatile() } as usize);
+        let (bars, len) = (self.bars, self.len);
+        let below = |index: usize, end: usize| index < len && record(bars, index).0 < end;
+        // Of those that stand only the lowest can have moved.
+        let moved_below = reach.filter(|_| stub.is_some() && self.census.standing == 0);
+        let recorded = match moved_below {
+            Some(reach) => {
+                while below(self.next + 1, reach) {
+                    self.dead();
+                }
+                below(self.next, reach)
+            }
+            None => {
+                while below(self.next, slot) {
+                    self.dead();
+                }
+                self.next < self.len && record(self.bars, self.next).0 == slot
+            }
+        };
+        match stub {
             Some(stub) if recorded => self.standing(slot, stub),
-            Some(_) => Err(Violation::Unrecorded { slot, stub: word }),
+            Some(stub) => Err(Violation::Unrecorded { slot, stub: stub.pc() }),
             None => {
                 if recorded {
                     self.dead();

@@ -168,6 +168,11 @@ impl Architecture {
     pub const fn slot_follows_from_cfa(&self) -> bool {
         matches!(self.return_slot, ReturnSlot::FromCfa(_))
     }
+
+    /// May a barrier come to stand in another slot than it was installed in, by a tail call? See [`crate::patch::settle`].
+    pub const fn slots_move(&self) -> bool {
+        self.link_register.is_some() && !self.slot_follows_from_cfa()
+    }
 }
 
 /// Every architecture: those that Go had stack barriers for in 2015, in the order of their names, then the others.

@@ -24,7 +24,15 @@
 //! * **I7** Fewer barriers are always sound: a refusal changes nothing, and the caller takes the next frame.
 //! * **I12** A task that ends leaves an empty array, and nothing is ever written to the slot of a dead frame.
 //!
+//! With a link register a barrier may come to stand in another slot than it was put into, by a tail call: `patch/moved.rs` has the rule by which
+//! it is found all the same, and [`settle`], which is to be called before [`remove`], [`skip`], [`unwind`] and [`carry_over`] where
+//! [`arch::SLOTS_MOVE`].
+//!
 //! In builds with debug assertions each operation is looked at from outside when it is done (`aftermath.rs`).
+
+mod moved;
+
+pub use moved::{complete, settle};
 
 use crate::aftermath::Watch;
 use crate::arch::{self, SLOT_BYTES, Slot};
@@ -285,19 +293,46 @@ pub unsafe fn carry_over(old: &StkbarSlice, new: &StkbarSlice, sp: usize) -> boo
 
 /// The return address in `slot`: the *saved* one where a barrier is installed.
 ///
-/// Also while another thread installs or removes barriers on that stack.
+/// Also while another thread installs or removes barriers on that stack. Of a frame that may have taken another's place by a tail call:
+/// [`caller_pc_below`].
 ///
 /// # Safety
 ///
 /// `slot` is the return slot of a live frame on a stack that cannot run meanwhile, or on the caller's own.
 #[doc(alias = "getcallerpc")]
 pub unsafe fn caller_pc(slot: *const usize) -> usize {
+    // SAFETY: passed on.
+    unsafe { read_caller_pc(slot, |bars, stub| bars.resolve(stub, slot as usize)) }
+}
+
+/// [`caller_pc`] of a frame whose canonical frame address is `cfa`: also if it has taken another's place by a tail call, and its barrier was
+/// installed in that one's slot ([`settle`]).
+///
+/// # Safety
+///
+/// As [`caller_pc`], and `cfa` is that frame's.
+pub unsafe fn caller_pc_below(slot: *const usize, cfa: usize) -> usize {
+    let resolve = |bars: &StkbarSlice, stub| match arch::SLOTS_MOVE {
+        true => bars.resolve_below(stub, cfa),
+        false => bars.resolve(stub, slot as usize),
+    };
+    // SAFETY: passed on.
+    unsafe { read_caller_pc(slot, resolve) }
+}
+
+/// # Safety
+///
+/// As [`caller_pc`].
+unsafe fn read_caller_pc(
+    slot: *const usize,
+    resolve: impl Fn(&StkbarSlice, Stub) -> Option<(usize, Stkbar)>,
+) -> usize {
     // SAFETY: a live return slot, by the caller's promise; aligned, as all are.
     let word = unsafe { AtomicSlot::from_ptr(slot.cast::<Slot>().cast_mut()) };
     loop {
         let pc = word.load(Ordering::Acquire);
         // SAFETY: passed on.
-        let found = unsafe { barrier_over(pc as usize, slot as usize) };
+        let found = unsafe { barrier_over(pc as usize, slot as usize, &resolve) };
         // Somebody else's steps in between: it takes one more look for each of theirs.
         if word.load(Ordering::Acquire) == pc {
             return found.map_or(arch::strip(pc as usize), |(_, _, record)| record.return_pc());
@@ -316,7 +351,11 @@ pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
     // SAFETY: a live return slot, by the caller's promise; aligned, as all are.
     let word = unsafe { AtomicSlot::from_ptr(slot.cast::<Slot>()) };
     // SAFETY: passed on.
-    let found = unsafe { barrier_over(word.load(Ordering::Acquire) as usize, slot as usize) };
+    let found = unsafe {
+        barrier_over(word.load(Ordering::Acquire) as usize, slot as usize, |bars, stub| {
+            bars.resolve(stub, slot as usize)
+        })
+    };
     match found {
         Some((bars, index, record)) => {
             // SAFETY: the caller's promise: nobody else changes the array; only this slot, which is live, will be looked at.
@@ -333,11 +372,15 @@ pub unsafe fn set_caller_pc(slot: *mut usize, pc: usize) {
 /// # Safety
 ///
 /// `slot` is a live return slot.
-unsafe fn barrier_over(pc: usize, slot: usize) -> Option<(StkbarSlice, usize, Stkbar)> {
+unsafe fn barrier_over(
+    pc: usize,
+    slot: usize,
+    resolve: impl Fn(&StkbarSlice, Stub) -> Option<(usize, Stkbar)>,
+) -> Option<(StkbarSlice, usize, Stkbar)> {
     let stub = Stub::at(pc)?;
     // SAFETY: a stub in a live return slot stands on a stack of its class (I1).
     let bars = unsafe { StkbarSlice::around(slot, stub.class()) }?;
-    let (index, record) = bars.resolve(stub, slot)?;
+    let (index, record) = resolve(&bars, stub)?;
     Some((bars, index, record))
 }
 
@@ -371,7 +414,6 @@ fn first_at_or_above(bars: &StkbarSlice, position: usize, len: usize, sp: usize)
 /// # Safety
 ///
 /// Runs on the barrier's own stack; its frame is being left, and somebody puts the return address back.
-#[cfg(feature = "unwind")]
 pub(crate) unsafe fn mark_hit(bars: &StkbarSlice, index: usize) {
     // SAFETY: the caller's promise; no slot will be looked at.
     let watch = unsafe { Watch::begin(bars, bars.top()) };

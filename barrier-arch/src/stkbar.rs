@@ -248,9 +248,22 @@ impl StkbarSlice {
         }
     }
 
+    /// What the stub replaced that was found in a return slot of the frame that lies below `reach` and above which no other frame does: by
+    /// the rule of [`crate::patch::settle`], for a barrier whose slot may be another by now. `None` if no record says so.
+    ///
+    /// `reach` is the frame's canonical frame address, or anything above that up to its caller's own return slot.
+    pub fn resolve_below(&self, stub: Stub, reach: usize) -> Option<(usize, Stkbar)> {
+        let index = self.count_while(|slot| slot < reach).checked_sub(1)?;
+        let own = match stub.key() {
+            _ if stub.class() != self.class => false,
+            Key::Index(i) => usize::from(i) == index,
+            Key::Search => self.is_searched(),
+        };
+        self.get(index).filter(|_| own).map(|record| (index, record))
+    }
+
     /// The record of the frame that has just returned into `stub`, leaving the stack pointer at `sp`: the one that the
     /// trampoline takes. `None` if there is none.
-    #[cfg(feature = "unwind")]
     pub(crate) fn popped(&self, stub: Stub, sp: usize) -> Option<(usize, Stkbar)> {
         let index = match stub.key() {
             _ if stub.class() != self.class => None,
@@ -261,14 +274,18 @@ impl StkbarSlice {
     }
 
     /// Index of the highest record whose slot has been popped, now that the stack pointer is `sp`.
-    #[cfg(any(feature = "unwind", not(target_arch = "x86_64")))]
     pub(crate) fn last_popped(&self, sp: usize) -> Option<usize> {
+        self.count_while(|slot| arch::is_popped(slot, sp)).checked_sub(1)
+    }
+
+    /// How many records from the first on have slots that are `low`. Binary search.
+    fn count_while(&self, low: impl Fn(usize) -> bool) -> usize {
         let (mut lo, mut hi) = (0, self.readable());
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
-            if arch::is_popped(self.record(mid).saved_lr_ptr, sp) { lo = mid + 1 } else { hi = mid }
+            if low(self.record(mid).saved_lr_ptr) { lo = mid + 1 } else { hi = mid }
         }
-        lo.checked_sub(1)
+        lo
     }
 
     /// The stub that stands for record `index`: what is written over its return address.

@@ -53,7 +53,11 @@ fn census<U: Unwind>(unwind: &U, stack: &Stopped<'_>) -> Result<Census, Violatio
     let mut violation = None;
     let walk = Walk::new(unwind, &memory).barriers(stack.bars());
     let walked = walk.diagnose(registers, |frame| {
-        let checked = frame.caller.map_or(Ok(()), |caller| checker.return_slot(caller.return_slot));
+        let reach = || unwind.reach(&frame.registers(), &memory);
+        let checked = frame.caller.map_or(Ok(()), |caller| match frame.barrier().and_then(|_| reach()) {
+            Some(reach) => checker.return_slot_below(caller.return_slot, reach),
+            None => checker.return_slot(caller.return_slot),
+        });
         violation = checked.err();
         if violation.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -116,7 +116,7 @@
 //! phases.finish()?;
 //!
 //! // The world runs; barriers that are left are removed when it is convenient.
-//! stack.remove_barriers();
+//! stack.remove_barriers(&FramePointers).unwrap();
 //! heap.sweep();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -145,6 +145,7 @@ pub mod receipt;
 pub mod report;
 mod roots;
 pub mod scan;
+pub mod settle;
 pub mod stack;
 #[cfg(shuttle)]
 pub mod sync;
@@ -166,5 +167,6 @@ pub use phase::{Cycle, Phase, Phases, Started};
 pub use receipt::{Ran, Receipt};
 pub use report::{Scan, ScanReport};
 pub use scan::Scanner;
+pub use settle::settle;
 pub use stack::Stopped;
 pub use verify::{Verified, Verify};

@@ -27,7 +27,7 @@
 //! 6. A first scan that installed barriers ends with a walk of the part that a re-scan would visit. It proves at once that the
 //!    lowest barrier is found, and it leaves that part, and the code for it, in the caches: the young end was read first, and after a deep
 //!    stack it is long gone from them. The pause is some microseconds, which is a hundred cache misses.
-//! 7. Barriers are left in place by the re-scan. Removing them is no work for a pause:
+//! 7. Barriers are left in place by the re-scan; the list learns where the lowest one is, should a tail call have moved it. Removing them is no work for a pause:
 //!    [`Stopped::remove_barriers`], or the next first scan.
 //! 8. In builds with debug assertions every scan looks at all barriers from outside, too ([`checker`]).
 
@@ -135,6 +135,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
             ReScanClaim::Bounded(claim) => (claim, true),
             ReScanClaim::Full(claim) => (claim, false),
         };
+        stack.settle(&self.unwind)?;
         let mut visit = Visit::new(self.heap, stack, &mut grey);
         if bounded {
             visit.report.hit = stack.bars().position();
@@ -168,7 +169,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         unvouched: &mut Unvouched,
         grey: impl FnMut(Object),
     ) -> Result<ScanReport, ScanError<'s>> {
-        let stale = stack.remove_barriers();
+        let stale = stack.remove_barriers(&self.unwind)?;
         if cfg!(debug_assertions) {
             checker::check_empty(&self.unwind, stack)?;
         }

@@ -17,10 +17,12 @@
 
 use barrier_arch::StkbarSlice;
 use barrier_arch::patch::{self, Removed};
-use unwind_walk::{LiveStack, Registers};
+use unwind_walk::{LiveStack, Registers, Unwind};
 
+use crate::error::ScanError;
 use crate::phase::Cycle;
 use crate::receipt::{Ran, Receipt};
+use crate::settle::settle;
 
 /// A stack whose code does not run, and which nobody else scans or patches meanwhile.
 ///
@@ -118,13 +120,25 @@ impl<'s> Stopped<'s> {
     }
 
     /// Restores every return address: at the end of a cycle, outside of the pause, or whenever a tool that knows nothing
-    /// of barriers wants to look.
+    /// of barriers wants to look. `unwind` finds the one that may stand elsewhere than where it was put.
     ///
     /// In the midst of a cycle the next re-scan of the stack is a full one then.
+    ///
+    /// # Errors
+    ///
+    /// [`ScanError::Violated`]: a barrier stands over a return address that cannot be put back. Nothing was removed.
     #[doc(alias = "gcRemoveStackBarriers")]
-    pub fn remove_barriers(&self) -> Removed {
+    pub fn remove_barriers<U: Unwind>(&self, unwind: &U) -> Result<Removed, ScanError<'s>> {
+        self.settle(unwind)?;
         // SAFETY: stopped, with this stack pointer, by the contract of `new`.
-        unsafe { patch::remove(self.bars, self.registers.sp) }
+        Ok(unsafe { patch::remove(self.bars, self.registers.sp) })
+    }
+
+    /// [`settle`], for whoever will look at slots by the list.
+    pub(crate) fn settle<U: Unwind>(&self, unwind: &U) -> Result<(), ScanError<'s>> {
+        // SAFETY: stopped, with these registers, by the contract of `new`.
+        let settled = unsafe { settle(unwind, self.bars, self.registers) };
+        settled.map_err(|violation| ScanError::violated(violation, self.bars))
     }
 
     /// Makes the re-scan of cycle `cycle` cover everything up to `dst`: for a write into the stack whose last byte is `dst` and whose
@@ -132,11 +146,22 @@ impl<'s> Stopped<'s> {
     ///
     /// Restores the return addresses below `dst` and marks those barriers hit; returns how many they were, and
     /// whether the stack must now be put on the list of those to re-scan.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stopped::remove_barriers`].
     #[doc(alias = "gcUnwindBarriers")]
-    pub fn unwind_barriers(&self, dst: usize, receipt: &Receipt, cycle: Cycle) -> (usize, Ran) {
+    pub fn unwind_barriers<U: Unwind>(
+        &self,
+        unwind: &U,
+        dst: usize,
+        receipt: &Receipt,
+        cycle: Cycle,
+    ) -> Result<(usize, Ran), ScanError<'s>> {
+        self.settle(unwind)?;
         // SAFETY: stopped, with this stack pointer, by the contract of `new`.
         let unwound = unsafe { patch::unwind(self.bars, self.registers.sp, dst) };
-        (unwound, receipt.note_run(cycle))
+        Ok((unwound, receipt.note_run(cycle)))
     }
 
     /// Its live words, saved registers included.

@@ -56,7 +56,7 @@ proptest! {
                 program.finish();
                 check(&program).and_then(Census::none_dead)?;
             }
-            program.stack.stopped(&program.shapes).remove_barriers();
+            program.stack.stopped(&program.shapes).remove_barriers(&FramePointers).unwrap();
             check_empty(&program)?;
         }
     }

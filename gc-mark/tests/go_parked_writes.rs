@@ -10,6 +10,7 @@ use gc_mark::{Cycle, Heap, Object, Ran};
 use simulated::MODES;
 use simulated::program::{Op, Program};
 use simulated::shapes::Shapes;
+use unwind_walk::FramePointers;
 
 const DEPTH: usize = 200;
 const DEPTHS: [usize; 6] = [0, 1, 60, 150, DEPTH - 1, DEPTH];
@@ -56,8 +57,8 @@ fn a_write_of_unknown_values_makes_the_re_scan_cover_it() {
         let noted = note_stack_write(&program.phases, &program.heap, &program.grey, Written::Unknown);
         assert_eq!(noted, StackWrite::Unwind);
         let slot = program.stack.slot(depth, 2);
-        let (_, ran) =
-            program.stack.stopped(&program.shapes).unwind_barriers(slot + 7, &program.receipt, cycle);
+        let stack = program.stack.stopped(&program.shapes);
+        let (_, ran) = stack.unwind_barriers(&FramePointers, slot + 7, &program.receipt, cycle).unwrap();
         assert_eq!(ran, Ran::BecameDirty, "the caller is told to put it on the list");
         program.stack.store(slot, message);
         let report = program.terminate();

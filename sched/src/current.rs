@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use barrier_arch::arch::own_frame;
 use barrier_arch::patch;
-use gc_mark::write_barrier;
+use gc_mark::{settle, write_barrier};
 use unwind_walk::Registers;
 
+use crate::collector::fatal;
 use crate::language::Language;
 use crate::managed::{Program, moving};
 use crate::shared::{Shared, SpawnError};
@@ -145,6 +147,7 @@ impl<'t, L: Language> Current<'t, L> {
     /// Marks hit the barriers of all frames below `sp`, which the caller is about to drop, as by
     /// [`barrier_arch::arch::recover`].
     pub fn skip_barriers(&self, sp: usize) -> usize {
+        self.settle_barriers();
         // SAFETY: this very task runs, and goes on at `sp`.
         self.bars(|bars| unsafe { patch::skip(bars, sp) })
     }
@@ -153,11 +156,27 @@ impl<'t, L: Language> Current<'t, L> {
     /// caller's own stack, that has no write barrier; or a recover there.
     #[doc(alias = "gcUnwindBarriers")]
     pub fn unwind_barriers(&self, dst: usize) -> usize {
+        self.settle_barriers();
         let here = 0_usize;
         let sp = if self.is_managed() { self.task.crossing.managed_sp() } else { (&raw const here) as usize };
         // SAFETY: this very task runs; the address of a local is below every live frame but the youngest, and so is the place
         // where compiled code waits for us.
         self.bars(|bars| unsafe { patch::unwind(bars, sp, dst) })
+    }
+
+    /// Finds the barrier that a tail call may have taken along ([`patch::settle`]).
+    fn settle_barriers(&self) {
+        let registers = if self.is_managed() {
+            // SAFETY: we run on the task's native stack; its own waits.
+            unsafe { moving::registers(self.task) }.0
+        } else {
+            let (sp, fp) = own_frame();
+            Registers { pc: Self::settle_barriers as *const () as usize, sp, fp }
+        };
+        let unwind = self.task.shared.language.unwind();
+        // SAFETY: this very task runs; registers of a frame of its own stack, in which it is about to call, or waits.
+        let settled = self.bars(|bars| unsafe { settle(&unwind, bars, registers) });
+        settled.unwrap_or_else(|violation| fatal::die(self.task, &violation));
     }
 
     /// The task's barriers.

@@ -87,12 +87,14 @@ pub(crate) struct Ledger<'a> {
     start_sp: usize,
     next: usize,
     leftover: Option<(usize, Stkbar)>,
+    /// A barrier has been met.
+    met: bool,
 }
 
 impl<'a> Ledger<'a> {
     /// For a walk that starts at `start_sp`.
     pub(crate) fn new(source: Source<'a>, start_sp: usize) -> Ledger<'a> {
-        let mut ledger = Ledger { source, list: None, len: 0, start_sp, next: 0, leftover: None };
+        let mut ledger = Ledger { source, list: None, len: 0, start_sp, next: 0, leftover: None, met: false };
         if let Source::Given(bars) = source {
             ledger.open(Some(List::Given(bars)));
         }
@@ -105,7 +107,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Record index and original return address of what was read from return slot `slot`; `None` if the word is
-    /// no stub.
+    /// no stub. `reach` is [`Unwind::reach`](crate::Unwind::reach) of the frame.
     ///
     /// # Errors
     ///
@@ -116,6 +118,7 @@ impl<'a> Ledger<'a> {
         &mut self,
         word: usize,
         slot: usize,
+        reach: impl FnOnce() -> Option<usize>,
         memory: &impl ReadWord,
     ) -> Result<Option<(usize, usize)>, Missed> {
         let Some(stub) = Stub::at(word) else { return Ok(None) };
@@ -124,9 +127,16 @@ impl<'a> Ledger<'a> {
             self.open(self.source.list(slot, stub.class()));
         }
         let bars = self.list.as_ref().ok_or(missed)?;
-        let (index, record) = resolve_near(bars, self.next, stub, slot).ok_or(missed)?;
+        // Only the first can stand elsewhere than its record says.
+        let moved_below = if self.met { None } else { reach() };
+        let found = match moved_below {
+            Some(reach) => bars.resolve_below(stub, reach),
+            None => resolve_near(bars, self.next, stub, slot),
+        };
+        let (index, record) = found.ok_or(missed)?;
         self.pass(index, memory);
         self.next = self.next.max(index + 1);
+        self.met = true;
         Ok(Some((index, record.return_pc())))
     }
 

@@ -25,6 +25,18 @@ impl<A: Unwind, B: Unwind> Unwind for FirstOf<A, B> {
             known => known,
         }
     }
+
+    #[inline]
+    fn slots_move(&self) -> bool {
+        self.0.slots_move() || self.1.slots_move()
+    }
+
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        match self.0.step(registers, memory) {
+            Err(StepError::Unknown(_)) => self.1.reach(registers, memory),
+            _ => self.0.reach(registers, memory),
+        }
+    }
 }
 
 impl<U: Unwind> Unwind for &U {
@@ -36,5 +48,14 @@ impl<U: Unwind> Unwind for &U {
     #[inline]
     fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         (**self).step_interrupted(registers, memory)
+    }
+
+    #[inline]
+    fn slots_move(&self) -> bool {
+        (**self).slots_move()
+    }
+
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        (**self).reach(registers, memory)
     }
 }

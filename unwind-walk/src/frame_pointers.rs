@@ -48,6 +48,10 @@ impl Unwind for FramePointers {
     fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         FrameRecords(HOST).step(registers, memory)
     }
+
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        FrameRecords(HOST).reach(registers, memory)
+    }
 }
 
 /// [`FramePointers`] by the rules of any architecture: for another machine's core dump, and for tests. Words are this
@@ -65,6 +69,23 @@ impl Unwind for FrameRecords {
             FrameRecord::AtFramePointer(_) => at_frame_pointer(sp, fp, read),
             FrameRecord::BelowFramePointer(_) => below_frame_pointer(sp, fp, read),
             FrameRecord::AtStackPointer { return_address } => back_chain(sp, return_address, read),
+        }
+    }
+
+    #[inline(always)]
+    fn slots_move(&self) -> bool {
+        self.0.slots_move()
+    }
+
+    /// A record does not say for certain where its frame ends. The caller's lies above that, and its slot in it.
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        match self.step(registers, memory) {
+            Ok(Step::Caller { cfa, fp, .. }) if self.slots_move() => match self.0.frame_record {
+                FrameRecord::BelowFramePointer(_) if fp == 0 => Some(usize::MAX),
+                FrameRecord::BelowFramePointer(_) => Some(cfa.max(fp.saturating_sub(WORD))),
+                _ => Some(cfa.max(fp)),
+            },
+            _ => None,
         }
     }
 }

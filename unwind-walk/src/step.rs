@@ -3,6 +3,8 @@
 //! A stepper finds the *place* of the return address and does not read it: what it means, if a barrier stands there,
 //! is the walk's business.
 
+use barrier_arch::arch;
+
 use crate::memory::ReadWord;
 
 /// What a walk starts from and carries from frame to frame. Addresses, in bytes.
@@ -69,6 +71,23 @@ pub trait Unwind {
     #[inline(always)]
     fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         self.step(registers, memory)
+    }
+
+    /// May a barrier come to stand in another slot than it was put into, by a tail call ([`barrier_arch::patch::settle`])?
+    #[inline(always)]
+    fn slots_move(&self) -> bool {
+        arch::SLOTS_MOVE
+    }
+
+    /// Where a frame ends, for a barrier that has come to its return slot by a tail call: an address at or above its canonical frame
+    /// address, and not above its caller's return slot. `None` where there is no caller, or barriers stay where they were put.
+    ///
+    /// A stepper whose `cfa` is exact need not say more.
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        match self.step(registers, memory) {
+            Ok(Step::Caller { cfa, .. }) if self.slots_move() => Some(cfa),
+            _ => None,
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::memory::ReadWord;
 /// accessor) sees the stack that would be there without barriers.
 ///
 /// Only a word that *is* a stub, in a slot for which a record exists, is replaced. The same word anywhere else means
-/// nothing and is shown unchanged, as is a barrier that is missing in the list.
+/// nothing and is shown unchanged, as is a barrier that is missing in the list, or has moved by a tail call and was not settled
+/// ([`barrier_arch::patch::settle`]): that takes a walk.
 ///
 /// ```
 /// use unwind_walk::{LiveStack, ReadWord, Unbarred};

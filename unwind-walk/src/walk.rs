@@ -2,7 +2,8 @@
 //!
 //! # Rules
 //!
-//! * Barriers are matched by the address of their return slot, never by order or count.
+//! * Barriers are matched by the address of their return slot, never by order or count; the youngest, which may have moved, by
+//!   where its frame ends ([`barrier_arch::patch::settle`]).
 //! * Every step leads up, so every walk ends, whatever the memory holds.
 //! * A strict walk that reaches the outermost frame has met every live barrier, and proves it (I10).
 //! * Nothing is allocated, locked or changed, and nothing panics (I6).
@@ -183,7 +184,10 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
         let word = self.memory.read_word(return_slot).ok_or(StepError::Unreadable(return_slot))?;
         let (mut return_pc, mut barrier) = (word, None);
         if stubs.may_hold(word)
-            && let Some((index, original)) = ledger.resolve(word, return_slot, self.memory)?
+            && let Some((index, original)) = {
+                let reach = || self.unwind.reach(&frame.registers(), self.memory);
+                ledger.resolve(word, return_slot, reach, self.memory)?
+            }
         {
             (return_pc, barrier) = (original, Some(index));
         }

@@ -26,6 +26,11 @@ impl Context {
         }
     }
 
+    /// Where its `pc` is kept.
+    pub(crate) fn saved_pc(&self) -> usize {
+        self.sp + SAVED_PC
+    }
+
     /// The same stack after it was copied `delta` bytes up (wrapping: down).
     pub fn moved(&self, delta: usize) -> Context {
         Context { sp: self.sp.wrapping_add(delta) }

@@ -50,7 +50,6 @@ pub(crate) type AtomicSlot = AtomicUsize;
 /// A function keeps its return address in its own frame.
 pub(super) const LINKAGE_BYTES: usize = 0;
 /// How far the slot lies below the CFA the function knows: without a frame pointer, it alone.
-#[cfg(any(feature = "unwind", test))]
 pub(crate) const fn returned_through(slot: usize, sp: usize) -> bool {
     slot < sp
 }

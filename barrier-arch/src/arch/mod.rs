@@ -43,6 +43,8 @@
 mod context;
 mod table;
 
+use crate::description;
+
 cfg_if::cfg_if! {
     if #[cfg(target_arch = "x86_64")] {
         mod x86_64;
@@ -80,7 +82,6 @@ pub use context::{Context, Prepared, RecoverPoint, SavedRegisters, prepare, set_
 #[cfg(all(feature = "unwind", not(target_arch = "arm")))]
 pub(crate) use table::landing_pad;
 pub use table::{is_trampoline, stub_table};
-#[cfg(any(feature = "unwind", test))]
 pub(crate) use target::returned_through;
 pub(crate) use target::{AtomicSlot, HEALS, Slot};
 #[cfg(all(feature = "unwind", not(target_arch = "arm")))]
@@ -88,6 +89,12 @@ pub(crate) use target::{GR_EXCEPTION, GR_ORIGINAL};
 #[cfg(all(feature = "unwind", target_arch = "arm"))]
 pub(crate) use target::{PARENT, SAVED_BYTES, SAVED_PC, SAVED_R4, class_of_tail};
 pub use target::{SLOT_BYTES, interrupted_return, own_frame, protect, recover, sign, strip, switch, trap};
+
+/// May a barrier come to stand in another slot than it was installed in, by a tail call? See [`crate::patch::settle`].
+pub const SLOTS_MOVE: bool = match description::host() {
+    Some(host) => host.slots_move(),
+    None => false,
+};
 
 /// Stack pointer after a return through `slot`, for a frame that ends where its slot does: the lowest it can be.
 pub const fn sp_after(slot: usize) -> usize {

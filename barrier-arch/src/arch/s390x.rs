@@ -64,7 +64,6 @@ const RETURN_ADDRESS: usize = 112;
 /// A function keeps its return address in its caller's frame: back chain, r2 … r14.
 pub(super) const LINKAGE_BYTES: usize = RETURN_ADDRESS + SLOT_BYTES;
 /// Every call from one frame uses the same slot.
-#[cfg(any(feature = "unwind", test))]
 pub(crate) const fn returned_through(slot: usize, sp: usize) -> bool {
     slot == sp.wrapping_add(RETURN_ADDRESS)
 }

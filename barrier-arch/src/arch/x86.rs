@@ -52,7 +52,6 @@ pub(crate) type AtomicSlot = AtomicUsize;
 /// The slot of a function that has returned lies below the stack pointer.
 pub(super) const LINKAGE_BYTES: usize = 0;
 /// `ret n` pops `n` bytes more.
-#[cfg(any(feature = "unwind", test))]
 pub(crate) const fn returned_through(slot: usize, sp: usize) -> bool {
     slot < sp
 }

@@ -52,7 +52,6 @@ pub(crate) type AtomicSlot = core::sync::atomic::AtomicU64;
 /// The slot of a function that has returned lies right below the stack pointer.
 pub(super) const LINKAGE_BYTES: usize = 0;
 /// A return pops its slot and nothing else.
-#[cfg(any(feature = "unwind", test))]
 pub(crate) const fn returned_through(slot: usize, sp: usize) -> bool {
     slot == sp.wrapping_sub(SLOT_BYTES)
 }

@@ -198,7 +198,7 @@ impl Life {
         match program.phases.cycle() {
             Some(cycle) => {
                 let stack = program.stack.stopped(&program.shapes);
-                let _ = stack.unwind_barriers(dst, &program.receipt, cycle);
+                let _ = stack.unwind_barriers(&program.unwind, dst, &program.receipt, cycle).unwrap();
             }
             // SAFETY: nothing runs on the stack.
             None => drop(unsafe { patch::unwind(&program.stack.bars, program.stack.patch_sp(), dst) }),
@@ -208,7 +208,8 @@ impl Life {
 
     fn remove_barriers(&mut self) {
         self.program.stop();
-        let removed = self.program.stack.stopped(&self.program.shapes).remove_barriers();
+        let program = &self.program;
+        let removed = program.stack.stopped(&program.shapes).remove_barriers(&program.unwind).unwrap();
         let standing = self.barriers.iter().filter(|&&barrier| barrier).count();
         // More only where a stub was left in memory that is now a younger frame's.
         assert!(removed.restored == standing || removed.restored > standing && self.unnoticed, "{removed:?}");

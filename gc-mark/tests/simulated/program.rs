@@ -213,7 +213,8 @@ impl<U: Unwind + Copy> Program<U> {
         let written = if bulk { Written::Unknown } else { Written::Values(&written) };
         if note_stack_write(&self.phases, &self.heap, &self.grey, written) == StackWrite::Unwind {
             let cycle = self.phases.cycle().unwrap();
-            let _ = self.stack.stopped(&self.shapes).unwind_barriers(slot + 7, &self.receipt, cycle);
+            let stack = self.stack.stopped(&self.shapes);
+            let _ = stack.unwind_barriers(&self.unwind, slot + 7, &self.receipt, cycle).unwrap();
         }
         self.stack.store(slot, core::mem::take(&mut self.register));
     }

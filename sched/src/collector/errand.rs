@@ -159,9 +159,9 @@ pub(crate) fn remove_barriers<L: Language>(task: &Task<L>) -> usize {
     // SAFETY: the caller has the stack.
     let stopped = unsafe { task.stopped() }.unwrap_or_else(|bad| fatal::die(task, &bad));
     stopped.map_or(0, |stack| {
-        let removed = stack.remove_barriers();
+        let unwind = task.shared.language.unwind();
+        let removed = stack.remove_barriers(&unwind).unwrap_or_else(|broken| fatal::die(task, &broken));
         if cfg!(debug_assertions) {
-            let unwind = task.shared.language.unwind();
             checker::check_empty(&unwind, &stack).unwrap_or_else(|broken| fatal::die(task, &broken));
         }
         removed.restored + removed.dead

@@ -18,9 +18,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use barrier_arch::StkbarSlice;
 use barrier_arch::arch::{self, Context};
 use barrier_arch::sanitizer::Fibre;
+use barrier_arch::{StkbarSlice, patch};
 use gc_mark::stack::BadStack;
 use gc_mark::{Receipt, Snapshot, Stopped};
 use parking_lot::Mutex;
@@ -326,7 +326,10 @@ impl<L: Language> Task<L> {
             unsafe { moving::registers(self) }
         } else {
             // SAFETY: it does not run, so its context is saved.
-            let saved = unsafe { inner.context.registers() };
+            let saved = unsafe {
+                patch::complete(&stack.bars, &inner.context);
+                inner.context.registers()
+            };
             (Registers { pc: saved.pc, sp: saved.sp, fp: saved.fp }, saved.saved_from)
         };
         // SAFETY: as the caller promises.
