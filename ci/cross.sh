@@ -47,7 +47,7 @@ done
 # The scheduler with a real collector, on native frames. The other files are about x86-64's instructions, or other people's code, or text, or (go_dirty)
 # about lists that no architecture has a part in, at a minute's cost.
 runtime=(-p integration-tests)
-for test in tasks collector timers oracle panic_far go_freed go_reuse; do runtime+=(--test "$test"); done
+for test in tasks collector timers oracle panic_far go_freed go_reuse tail_calls; do runtime+=(--test "$test"); done
 
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too, and so is not built in a hurry.
 fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')

@@ -56,6 +56,14 @@ impl Unwind for Stepper {
             Stepper::UnwindTables(tables) => tables.step_interrupted(registers, memory),
         }
     }
+
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        match self {
+            Stepper::FramePointers => FramePointers.reach(registers, memory),
+            #[cfg(target_arch = "x86_64")]
+            Stepper::UnwindTables(tables) => tables.reach(registers, memory),
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -66,6 +66,10 @@ impl Unwind for Stepping {
         }
         FramePointers.step(registers, memory)
     }
+
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        FramePointers.reach(registers, memory)
+    }
 }
 
 /// A language without a heap.

@@ -131,7 +131,9 @@ impl<'a> Ledger<'a> {
         let moved_below = if self.met { None } else { reach() };
         let found = match moved_below {
             Some(reach) => bars.resolve_below(stub, reach),
-            None => resolve_near(bars, self.next, stub, slot),
+            None => resolve_near(bars, self.next, stub, slot)
+                // A slot that an earlier barrier had, and now one has moved to, nobody knows from where.
+                .filter(|&(index, _)| !arch::SLOTS_MOVE || index >= bars.position()),
         };
         let (index, record) = found.ok_or(missed)?;
         self.pass(index, memory);

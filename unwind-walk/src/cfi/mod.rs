@@ -135,4 +135,11 @@ impl Unwind for UnwindTables<'_> {
     fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         self.step_by_row_of(registers.pc, registers, memory)
     }
+
+    fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
+        match self.step(registers, memory) {
+            Ok(Step::Caller { cfa, .. }) if self.slots_move() => Some(cfa),
+            _ => None,
+        }
+    }
 }
