@@ -2,7 +2,7 @@
 # Who watches: the checker of barriers and the oracle of write barriers must not be blind.
 
 mutant checker-misses-a-stub-without-record barrier-arch/src/checker.rs barrier-arch checker "" <<'END'
-            Some(_) => Err(Violation::Unrecorded { slot, stub: word }),
+            Some(stub) => Err(Violation::Unrecorded { slot, stub: stub.pc() }),
 ====
             Some(_) => Ok(()),
 END
