@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests for other architectures, writes the table in README.md, and ends with one line per architecture.
 #
-#   ci/cross.sh [--check] [NAME...]    names: see ci/architectures.sh; default: all
+#   ci/cross.sh [--check] [--minutes N] [NAME...]    names: see ci/architectures.sh; default: all
 #   --check: do not change README.md, fail if its table says something else; what it says fails may do so
+#   --minutes: begin with no further architecture after so long
 #   --table: run nothing, write the table of the last runs
 #
 # What cannot be had on this machine is not run, and said to be so; its row of the table stays as it is.
@@ -16,13 +17,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/architectures.sh
 
-check=
+check= minutes=
 [ "${1:-}" != --check ] || { check=yes; shift; }
+[ "${1:-}" != --minutes ] || { minutes=$2; shift 2; }
 wanted=("$@")
 [ $# -gt 0 ] || wanted=("${ARCHITECTURES[@]}")
 [ "${1:-}" != --table ] || wanted=()
 [ ${#wanted[@]} = 0 ] || ci/setup-cross.sh "${wanted[@]}" || echo "cross: ci/setup-cross.sh could not get everything"
-names=() lacking=()
+names=() begun=() lacking=() late=()
 for name in "${wanted[@]}"; do
     if runs_here "$name"; then names+=("$name"); else lacking+=("$name"); fi
 done
@@ -131,7 +133,7 @@ table() {
     printf ' tests run |\n%s\n' "$rule"
     for name in "${ARCHITECTURES[@]}"; do
         architecture "$name"
-        if [[ " ${lacking[*]} " == *" $name "* ]] || [ ! -s "$logs/$name.log" ]; then
+        if [[ " ${lacking[*]} ${late[*]} " == *" $name "* ]] || [ ! -s "$logs/$name.log" ]; then
             row_before
             continue
         fi
@@ -169,9 +171,14 @@ run_and_say() {
 }
 
 for name in "${names[@]}"; do
+    if [ -n "$minutes" ] && ((SECONDS >= minutes * 60)); then
+        late+=("$name")
+        continue
+    fi
     timed build "$name"
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     run_and_say "$name" &
+    begun+=("$name")
 done
 wait
 
@@ -190,7 +197,8 @@ fi
 printf '\n'
 # What the table says fails may fail, where only the table is checked.
 said_to_fail() { architecture "$1" && [ -n "$check" ] && row_before | grep -q FAILS; }
-for name in "${names[@]}"; do verdict "$name" || said_to_fail "$name" || bad=1; done
+for name in "${begun[@]}"; do verdict "$name" || said_to_fail "$name" || bad=1; done
+for name in "${late[@]}"; do printf '%-12s NOT RUN: no time left\n' "$name"; done
 for name in "${lacking[@]}"; do printf '%-12s NOT RUN: no standard library, linker or emulator for it here\n' "$name"; done
 exit $bad
 }
