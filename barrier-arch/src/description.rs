@@ -143,6 +143,17 @@ pub enum FrameRecord {
     },
 }
 
+impl FrameRecord {
+    /// Address of the word that holds the caller's frame pointer, from a frame pointer; in a back chain, of the word that holds the caller's
+    /// stack pointer, from a stack pointer.
+    pub const fn link(self, pointer: usize) -> usize {
+        match self {
+            FrameRecord::AtFramePointer(_) | FrameRecord::AtStackPointer { .. } => pointer,
+            FrameRecord::BelowFramePointer(bytes) => pointer.wrapping_sub(bytes),
+        }
+    }
+}
+
 /// DWARF register numbers, as in `.eh_frame`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DwarfNumbers {

@@ -126,6 +126,12 @@ cfg_select! {
             Registers { pc: of(libc::REG_RIP), sp: of(libc::REG_RSP), fp: of(libc::REG_RBP) }
         }
     }
+    target_arch = "riscv64" => {
+        fn interrupted(context: &libc::mcontext_t) -> Registers {
+            let of = |register: usize| context.__gregs[register] as usize;
+            Registers { pc: of(libc::REG_PC), sp: of(libc::REG_SP), fp: of(libc::REG_S0) }
+        }
+    }
     target_arch = "aarch64" => {
         fn interrupted(context: &libc::mcontext_t) -> Registers {
             Registers { pc: context.pc as usize, sp: context.sp as usize, fp: context.regs[29] as usize }

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::Ordering;
 
+use barrier_arch::description::{self, FrameRecord};
 use unwind_walk::Registers;
 
 use super::StackMode;
@@ -20,6 +21,12 @@ use crate::task::Task;
 
 /// A stack that moves at each prologue check does so as long as no more than this is used of it: recursion would be quadratic.
 const ALWAYS_BYTES: usize = 16 << 10;
+
+/// Where a frame pointer leads.
+const FRAME_RECORD: FrameRecord = match description::host() {
+    Some(host) => host.frame_record,
+    None => panic!("barrier-arch does not compile where there is no description"),
+};
 
 /// There is no room on a task's stack, and none to be had.
 #[derive(Debug, thiserror::Error)]
@@ -197,12 +204,12 @@ fn shift_frame_pointers(old_sp: usize, by: usize, shift: Shift<'_>) {
     loop {
         let copy = slot.wrapping_add(by) as *mut usize;
         // SAFETY: a word of the copy; the chain was walked before, and ends with 0.
-        let record = unsafe { copy.read() };
-        if record == 0 {
+        let pointer = unsafe { copy.read() };
+        if pointer == 0 {
             return;
         }
         shift(copy);
-        slot = record;
+        slot = FRAME_RECORD.link(pointer);
     }
 }
 

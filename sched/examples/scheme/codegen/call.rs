@@ -9,6 +9,7 @@ use super::error::CompileError;
 use super::function::{Emitted, FunctionCompiler};
 use super::global::Binding;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature};
+use super::task;
 use super::unit::arity_of;
 use crate::scheme::core::{Expr, ExprKind, Span};
 use crate::scheme::machine;
@@ -143,9 +144,10 @@ impl FunctionCompiler<'_, '_> {
         self.load(callee, 8)
     }
 
-    /// The words of a call: closure, count, four arguments; the others go to the task's buffer.
+    /// The words of a call: closure, count, four arguments, the task where it is passed; the other arguments go to its buffer.
     fn convention(&mut self, closure: ir::Value, arguments: &[ir::Value]) -> Vec<ir::Value> {
-        std::iter::once(closure).chain(self.counted(arguments)).collect()
+        let words: Vec<ir::Value> = std::iter::once(closure).chain(self.counted(arguments)).collect();
+        task::pass(&mut self.builder, &words)
     }
 
     /// The count and the first four arguments, filled up with something harmless; stores the others.

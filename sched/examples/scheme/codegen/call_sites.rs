@@ -3,7 +3,7 @@
 use cranelift_codegen::CompiledCode;
 
 use super::front::frame_bytes;
-use crate::scheme::continuation::copied::RECORD_BYTES;
+use crate::scheme::continuation::record::RECORD_BYTES;
 use crate::scheme::core::Span;
 
 /// Every call of a compiled function: offset of its return address, root slots in bytes below the frame's end, place.

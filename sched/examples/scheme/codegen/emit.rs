@@ -9,6 +9,7 @@ use cranelift_module::{FuncId, Module};
 
 use super::function::FunctionCompiler;
 use super::helper::Helper;
+use super::task;
 use crate::scheme::core::Span;
 use crate::scheme::machine;
 use crate::scheme::runtime::state::TaskState;
@@ -30,7 +31,7 @@ impl FunctionCompiler<'_, '_> {
     }
 
     pub(super) fn task(&mut self) -> ir::Value {
-        self.builder.ins().get_pinned_reg(I64)
+        task::current_task(&mut self.builder)
     }
 
     pub(super) fn word(&mut self, n: i64) -> ir::Value {
@@ -159,7 +160,8 @@ impl FunctionCompiler<'_, '_> {
     /// Raises the pending fault. Not a tail call: the frame is where it happened.
     fn signal(&mut self) {
         let signal = self.import(self.unit.signal);
-        self.builder.ins().call(signal, &[]);
+        let words = task::pass(&mut self.builder, &[]);
+        self.builder.ins().call(signal, &words);
         self.never();
     }
 

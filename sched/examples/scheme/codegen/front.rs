@@ -15,6 +15,7 @@ use super::emit::PLAIN;
 use super::function::Emitted;
 use super::glue;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature};
+use super::task::{current_task, pass};
 use super::unit::Compiler;
 use crate::scheme::frame_table::PendingFunction;
 use crate::scheme::machine;
@@ -36,7 +37,7 @@ pub fn emit(
         let (slow, go_on) = (builder.create_block(), builder.create_block());
         builder.set_cold_block(slow);
         let all: Vec<_> = words.iter().map(|_| builder.append_block_param(go_on, I64)).collect();
-        let task = builder.ins().get_pinned_reg(I64);
+        let task = current_task(builder);
         let limit = builder.ins().load(I64, PLAIN, task, machine::STACK_LIMIT_OFFSET as i32);
         let sp = builder.ins().get_stack_pointer(I64);
         let lowest = builder.ins().iadd_imm_s(sp, -(frame as i64));
@@ -48,13 +49,13 @@ pub fn emit(
         let check = unit.module.declare_func_in_func(unit.helpers[&Helper::StackCheck], builder.func);
         glue::announce_check(builder, words[1], frame);
         unit.announce(builder, unit.helpers[&Helper::StackCheck]);
-        let task = builder.ins().get_pinned_reg(I64);
+        let task = current_task(builder);
         let call = builder.ins().call(check, &[task, words[0], words[2], words[3], words[4], words[5]]);
         let checked = builder.inst_results(call)[0];
         glue::signal_if_failed(unit, builder, checked);
         let mut handed: Vec<_> = (0..=REGISTER_ARGUMENTS).map(|i| glue::register(builder, i)).collect();
         handed.insert(1, words[1]);
-        let handed: Vec<_> = handed.into_iter().map(BlockArg::Value).collect();
+        let handed: Vec<_> = pass(builder, &handed).into_iter().map(BlockArg::Value).collect();
         builder.ins().jump(go_on, &handed);
 
         builder.switch_to_block(go_on);

@@ -12,6 +12,7 @@ use super::error::CompileError;
 use super::function::Emitted;
 use super::global::Binding;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature, signal_signature};
+use super::task::{current_task, pass};
 use super::unit::{Compiler, primitive_signature};
 use crate::scheme::continuation::base;
 use crate::scheme::core::Span;
@@ -46,7 +47,7 @@ pub fn emit_signal(unit: &mut Compiler) -> Emitted<()> {
     emit(unit, unit.signal, signal_signature(), nameless("signal"), |unit, builder, _| {
         unit.announce(builder, helper);
         let function = unit.module.declare_func_in_func(helper, builder.func);
-        let task = builder.ins().get_pinned_reg(I64);
+        let task = current_task(builder);
         let call = builder.ins().call(function, &[task]);
         let condition = builder.inst_results(call)[0];
         let address = builder.ins().iconst(I64, cell);
@@ -54,7 +55,7 @@ pub fn emit_signal(unit: &mut Compiler) -> Emitted<()> {
         let code = builder.ins().load(I64, PLAIN, closure, 8);
         let (one, filler) = (builder.ins().iconst(I64, 1), builder.ins().iconst(I64, Value::FALSE.0 as i64));
         let signature = builder.import_signature(scheme_signature());
-        let words = [closure, one, condition, filler, filler, filler];
+        let words = pass(builder, &[closure, one, condition, filler, filler, filler]);
         builder.ins().return_call_indirect(signature, code, &words);
     })
 }
@@ -65,7 +66,7 @@ pub fn emit_program(unit: &mut Compiler) -> Emitted<FuncId> {
     let thunks = unit.thunks().to_vec();
     emit(unit, id, scheme_signature(), nameless("program"), |unit, builder, _| {
         let (none, filler) = (builder.ins().iconst(I64, 0), builder.ins().iconst(I64, Value::FALSE.0 as i64));
-        let words = [filler, none, filler, filler, filler, filler];
+        let words = pass(builder, &[filler, none, filler, filler, filler, filler]);
         let mut value = builder.ins().iconst(I64, Value::UNSPECIFIED.0 as i64);
         for thunk in thunks {
             let function = unit.module.declare_func_in_func(thunk, builder.func);
@@ -84,7 +85,7 @@ fn emit_apply(unit: &mut Compiler) -> Emitted<FuncId> {
     emit(unit, id, scheme_signature(), nameless("apply"), |unit, builder, words| {
         unit.announce(builder, helper);
         let function = unit.module.declare_func_in_func(helper, builder.func);
-        let task = builder.ins().get_pinned_reg(I64);
+        let task = current_task(builder);
         let call = builder.ins().call(function, &[task, words[1], words[2], words[3], words[4], words[5]]);
         let counted = builder.inst_results(call)[0];
         signal_if_failed(unit, builder, counted);
@@ -93,6 +94,7 @@ fn emit_apply(unit: &mut Compiler) -> Emitted<FuncId> {
         out.extend((1..=REGISTER_ARGUMENTS).map(|i| register(builder, i)));
         let code = builder.ins().load(I64, PLAIN, out[0], 8);
         let signature = builder.import_signature(scheme_signature());
+        let out = pass(builder, &out);
         builder.ins().return_call_indirect(signature, code, &out);
     })?;
     Ok(id)
@@ -108,7 +110,7 @@ pub fn emit_wrapper(unit: &mut Compiler, number: usize) -> Emitted<FuncId> {
     emit(unit, id, scheme_signature(), nameless(primitive.name), |unit, builder, words| {
         unit.announce(builder, code);
         let function = unit.module.declare_func_in_func(code, builder.func);
-        let task = builder.ins().get_pinned_reg(I64);
+        let task = current_task(builder);
         let arguments = words.iter().copied().skip(skip);
         let all: Vec<ir::Value> = std::iter::once(task).chain(arguments).take(parameters).collect();
         let call = builder.ins().call(function, &all);
@@ -121,7 +123,7 @@ pub fn emit_wrapper(unit: &mut Compiler, number: usize) -> Emitted<FuncId> {
 
 /// To be emitted before a stack check: tells it how many arguments there are, and how much room is needed below the frame.
 pub(super) fn announce_check(builder: &mut FunctionBuilder<'_>, count: ir::Value, room: usize) {
-    let task = builder.ins().get_pinned_reg(I64);
+    let task = current_task(builder);
     let room = builder.ins().iconst(I64, room as i64);
     let at = |offset: usize| (machine::LANGUAGE_OFFSET + offset) as i32;
     builder.ins().store(PLAIN, count, task, at(TaskState::COUNT_OFFSET));
@@ -130,7 +132,7 @@ pub(super) fn announce_check(builder: &mut FunctionBuilder<'_>, count: ir::Value
 
 /// A word that a helper has left in the task: 0 is a closure, then arguments.
 pub(super) fn register(builder: &mut FunctionBuilder<'_>, index: usize) -> ir::Value {
-    let task = builder.ins().get_pinned_reg(I64);
+    let task = current_task(builder);
     let offset = machine::LANGUAGE_OFFSET + TaskState::REGISTERS_OFFSET + 8 * index;
     builder.ins().load(I64, PLAIN, task, offset as i32)
 }
@@ -142,7 +144,8 @@ pub(super) fn signal_if_failed(unit: &mut Compiler, builder: &mut FunctionBuilde
     builder.ins().brif(result, good, &[], failed, &[]);
     builder.switch_to_block(failed);
     let signal = unit.module.declare_func_in_func(unit.signal, builder.func);
-    builder.ins().call(signal, &[]);
+    let words = pass(builder, &[]);
+    builder.ins().call(signal, &words);
     builder.ins().trap(NEVER);
     builder.switch_to_block(good);
 }

@@ -6,6 +6,7 @@
 use cranelift_codegen::ir::{AbiParam, Signature, types::I64};
 use cranelift_codegen::isa::CallConv;
 
+use super::task;
 use crate::scheme::runtime::{allocate, arithmetic, calls, check, conditions};
 
 /// A runtime entry point.
@@ -131,13 +132,14 @@ pub fn c_signature(parameters: usize, returns: bool) -> Signature {
     signature
 }
 
-/// The signature of every compiled procedure: closure, argument count, first four arguments; one result.
+/// The signature of every compiled procedure: closure, argument count, first four arguments, the [task] where it is passed; one result.
 ///
 /// There never are stack arguments: a tail call with more of them would move the return address.
 pub fn scheme_signature() -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.params.extend((0..2 + REGISTER_ARGUMENTS).map(|_| AbiParam::new(I64)));
     signature.returns.push(AbiParam::new(I64));
+    task::add_parameter(&mut signature);
     signature
 }
 
@@ -145,6 +147,7 @@ pub fn scheme_signature() -> Signature {
 pub fn signal_signature() -> Signature {
     let mut signature = Signature::new(CallConv::Tail);
     signature.returns.push(AbiParam::new(I64));
+    task::add_parameter(&mut signature);
     signature
 }
 

@@ -7,6 +7,7 @@ use cranelift_module::default_libcall_names;
 
 use super::error::CompileError;
 use super::helper::Helper;
+use super::task;
 use crate::scheme::cli::Stacks;
 use crate::scheme::primitives::Primitive;
 
@@ -20,8 +21,8 @@ const SETTINGS: [(&str, &str); 7] = [
     // The walk follows frame pointers.
     ("preserve_frame_pointers", "true"),
     ("unwind_info", "true"),
-    // The pinned register is the task: r15, on AArch64 x21.
-    ("enable_pinned_reg", "true"),
+    // It is the task.
+    ("enable_pinned_reg", if task::IS_PINNED { "true" } else { "false" }),
     // Prologues check the limit; no frame comes near the red zone.
     ("enable_probestack", "false"),
     ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),

@@ -5,7 +5,7 @@
 //! ```text
 //!   tail convention    (closure, argument count, a0, a1, a2, a3) -> result        all in registers
 //!   arguments 4 …      in the task's buffer; the callee reads them before its first safepoint can end
-//!   r15 (x21)          address of the task that runs (the pinned register; in brackets AArch64's)
+//!   task               address of the task that runs: in a register that nobody else uses, or as a seventh word (`task`)
 //! ```
 //!
 //! The caller checks that the callee is a procedure and takes that many arguments, so that the error names the
@@ -36,10 +36,10 @@
 //!
 //! # Files
 //!
-//! `scope` looks at variables, `unit` holds what all functions share and `global` the global names,
+//! `scope` looks at variables, `task` says how code has its task, `unit` holds what all functions share and `global` the global names,
 //! `function` is one function on its way, made of the pieces in `emit`;
 //! `expression`, `binding`, `call`, `test` and `inline` each emit their forms; `glue` makes the code that has no source.
-//! `known_code` is what was linked, as unwinders (`unwind_info`), debuggers (`jit_debug`) and perf (`perf_map`) know it.
+//! `frame_pointer` makes the frame pointer the ABI's. `known_code` is what was linked, as unwinders (`unwind_info`), debuggers (`jit_debug`) and perf (`perf_map`) know it.
 
 mod binding;
 mod call;
@@ -48,6 +48,7 @@ mod constant;
 mod emit;
 mod error;
 mod expression;
+mod frame_pointer;
 mod front;
 mod function;
 mod global;
@@ -60,6 +61,7 @@ mod jit_debug;
 mod known_code;
 mod perf_map;
 mod scope;
+mod task;
 mod test;
 #[cfg(test)]
 mod tests;

@@ -361,7 +361,8 @@ impl Compiler {
             .map(|relocation| ModuleReloc::from_mach_reloc(relocation, &context.func, id))
             .collect();
         let alignment = u64::from(compiled.buffer.alignment);
-        let defined = self.module.define_function_bytes(id, alignment, compiled.code_buffer(), &relocations);
+        let bytes = super::frame_pointer::bytes_of(compiled)?;
+        let defined = self.module.define_function_bytes(id, alignment, &bytes, &relocations);
         defined.map_err(CompileError::backend)?;
         about.size = compiled.code_buffer().len();
         about.sites = super::call_sites::sites(compiled, spans);
@@ -374,7 +375,7 @@ impl Compiler {
     /// the function's address in the task.
     pub(super) fn announce(&self, builder: &mut FunctionBuilder<'_>, id: FuncId) {
         let Some(address) = self.natives.get(&id).filter(|_| self.stacks == Stacks::Copy) else { return };
-        let task = builder.ins().get_pinned_reg(I64);
+        let task = super::task::current_task(builder);
         let address = builder.ins().iconst(I64, *address as i64);
         builder.ins().store(PLAIN, address, task, sched::TARGET_OFFSET as i32);
     }

@@ -7,17 +7,29 @@
 use std::fmt;
 
 use cranelift_codegen::CompiledCode;
-use cranelift_codegen::gimli::write::{Address, EhFrame, EndianVec, FrameTable};
+use cranelift_codegen::gimli::write::{
+    Address, CallFrameInstruction, EhFrame, EndianVec, FrameDescriptionEntry, FrameTable,
+};
 use cranelift_codegen::gimli::{LittleEndian, SectionId};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use cranelift_module::FuncId;
 
 use super::error::CompileError;
+use super::frame_pointer;
 
 /// What is known of functions whose addresses are not.
 #[derive(Debug, Default)]
-pub struct PendingUnwindInfo(Vec<(FuncId, UnwindInfo)>);
+pub struct PendingUnwindInfo(Vec<(FuncId, Rules)>);
+
+/// How to unwind a function.
+#[derive(Debug)]
+enum Rules {
+    /// As Cranelift says.
+    Cranelift(UnwindInfo),
+    /// With the ABI's frame pointer, in a function of so many bytes.
+    Abi(Vec<(u32, CallFrameInstruction)>, u32),
+}
 
 impl PendingUnwindInfo {
     /// Takes down how to unwind `function`.
@@ -31,8 +43,11 @@ impl PendingUnwindInfo {
         code: &CompiledCode,
         isa: &dyn TargetIsa,
     ) -> Result<(), CompileError> {
-        let info = code.create_unwind_info(isa).map_err(CompileError::backend)?;
-        self.0.extend(info.map(|info| (function, info)));
+        let rules = match frame_pointer::DIFFERS {
+            true => Some(Rules::Abi(frame_pointer::unwind_rules(code, isa)?, code.code_buffer().len() as u32)),
+            false => code.create_unwind_info(isa).map_err(CompileError::backend)?.map(Rules::Cranelift),
+        };
+        self.0.extend(rules.map(|rules| (function, rules)));
         Ok(())
     }
 
@@ -49,15 +64,30 @@ impl PendingUnwindInfo {
         let cie = isa.create_systemv_cie().ok_or_else(|| CompileError::backend("no unwind tables"))?;
         let mut table = FrameTable::default();
         let cie = table.add_cie(cie);
-        for (function, info) in &self.0 {
-            let UnwindInfo::SystemV(info) = info else { continue };
-            table.add_fde(cie, info.to_fde(Address::Constant(address(*function) as u64)));
+        for (function, rules) in &self.0 {
+            let entry = rules.entry(Address::Constant(address(*function) as u64));
+            entry.into_iter().for_each(|entry| table.add_fde(cie, entry));
         }
         let mut section = EhFrame(EndianVec::new(LittleEndian));
         table.write_eh_frame(&mut section).map_err(CompileError::backend)?;
         let mut bytes = section.0.into_vec();
         bytes.extend([0; 4]);
         Ok(UnwindTable::new(bytes.into()))
+    }
+}
+
+impl Rules {
+    /// The table's entry for a function at `address`.
+    fn entry(&self, address: Address) -> Option<FrameDescriptionEntry> {
+        match self {
+            Rules::Cranelift(UnwindInfo::SystemV(info)) => Some(info.to_fde(address)),
+            Rules::Cranelift(_) => None,
+            Rules::Abi(rules, length) => {
+                let mut entry = FrameDescriptionEntry::new(address, *length);
+                rules.iter().for_each(|(offset, rule)| entry.add_instruction(*offset, rule.clone()));
+                Some(entry)
+            }
+        }
     }
 }
 

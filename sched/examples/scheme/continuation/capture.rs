@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use super::base::{KEPT_REGISTERS, underflow_pc};
-use super::copied::{Copied, FIXED_WORDS, RECORD_BYTES};
+use super::copied::{Copied, FIXED_WORDS};
+use super::record::{RECORD_BYTES, pointer_to, record_of};
 use super::state::{Dynamic, Rest};
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
@@ -97,12 +98,12 @@ fn continuation(machine: &Machine<'_>, depth: usize, kept: [u64; KEPT_REGISTERS]
     (1..=CONTINUATION_WORDS).for_each(|i| object.word(i).store(Value::FALSE.0, Ordering::Relaxed));
     let continuation = &machine.state().continuation;
     // The stack may have moved.
-    if read(machine.top() - depth) != machine.base() {
+    if record_of(read(machine.top() - depth)) != machine.base() {
         let frames = copy(machine, depth)?;
         let record = machine.top() - depth;
         machine.set_rest(Rest { frames, at: record });
         // The caller's caller is in the copy now.
-        write(record, machine.base());
+        write(record, pointer_to(machine.base()));
         write(record + WORD, underflow_pc());
     }
     let rest = continuation.rest();
@@ -153,10 +154,12 @@ fn copy(machine: &Machine<'_>, depth: usize) -> Result<Value, Fault> {
 fn end_of_frames(machine: &Machine<'_>, record: usize) -> usize {
     let base = machine.base();
     let mut last = record;
-    while read(last) != base {
-        last = read(last);
+    loop {
+        match record_of(read(last)) {
+            next if next == base => return last + RECORD_BYTES,
+            next => last = next,
+        }
     }
-    last + RECORD_BYTES
 }
 
 /// A word of the task's own stack.

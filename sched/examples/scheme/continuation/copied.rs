@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use gc_mark::{FrameMap, FrameRoots};
 
 use super::base::underflow_pc;
+use super::record::{RECORD_BYTES, record_of};
 use super::state::Rest;
 use crate::scheme::frame_table::FrameTable;
 use crate::scheme::object::{Kind, ObjectRef};
@@ -25,8 +26,6 @@ use crate::scheme::value::Value;
 /// Words before the frames, the header aside.
 pub const FIXED_WORDS: usize = 4;
 const WORD: usize = size_of::<usize>();
-/// A frame record: the caller's frame pointer, the return address.
-pub const RECORD_BYTES: usize = 2 * WORD;
 
 /// A view of an object of [`Kind::Frames`].
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +43,7 @@ pub struct CopiedFrame {
     /// Where it goes on.
     pub pc: usize,
     /// Its own record, and so its end.
-    pub fp: usize,
+    pub record: usize,
 }
 
 impl CopiedFrame {
@@ -55,7 +54,7 @@ impl CopiedFrame {
 
     /// One past its last byte.
     pub fn end(&self) -> usize {
-        self.fp + RECORD_BYTES
+        self.record + RECORD_BYTES
     }
 }
 
@@ -96,7 +95,7 @@ impl Copied {
     /// The frame above the record at `at`; `None` for the last record, which is the base's.
     pub fn frame(&self, at: usize) -> Option<CopiedFrame> {
         let (fp, pc) = (self.word(at), self.word(at + WORD));
-        (pc != underflow_pc()).then_some(CopiedFrame { at, pc, fp })
+        (pc != underflow_pc()).then_some(CopiedFrame { at, pc, record: record_of(fp) })
     }
 
     /// Shows every reference in the frames.
@@ -117,7 +116,7 @@ impl Copied {
         let mut next = self.frame(at);
         while let Some(frame) = next {
             each(&frame);
-            next = self.frame(frame.fp);
+            next = self.frame(frame.record);
         }
     }
 }

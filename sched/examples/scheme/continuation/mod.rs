@@ -34,6 +34,7 @@
 pub mod base;
 pub mod capture;
 pub mod copied;
+pub mod record;
 pub mod reinstate;
 pub mod state;
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::base::underflow_pc;
+use super::base::{BASE_BYTES, underflow_pc};
 use super::capture::Continuation;
 use super::copied::{Copied, CopiedFrame};
+use super::record::pointer_to;
 use super::state::{Dynamic, Rest};
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
@@ -69,7 +70,7 @@ pub fn prepare_throw(machine: &Machine<'_>, continuation: Continuation, value: V
         register.store(continuation.kept(i), Ordering::Relaxed);
     }
     resume.value.store(value.0, Ordering::Relaxed);
-    let low = Next::of(machine, rest).map_or(machine.base(), |next| next.sp());
+    let low = Next::of(machine, rest).map_or(machine.base() - BASE_BYTES, |next| next.sp());
     resume.low.store(low, Ordering::Relaxed);
     Ok(())
 }
@@ -98,11 +99,11 @@ pub unsafe extern "C" fn reinstate(task: *const Task) {
     let machine = unsafe { Machine::from_raw(task) };
     let (resume, base) = (&machine.state().continuation.resume, machine.base());
     let (sp, fp, pc) = match Next::of(&machine, machine.state().continuation.rest()) {
-        None => (base, base, underflow_pc()),
+        None => (base - BASE_BYTES, pointer_to(base), underflow_pc()),
         Some(next) => {
             // SAFETY: the caller's promise.
             machine.set_rest(unsafe { next.put_back(base) });
-            (next.sp(), next.moved(next.first.fp), next.first.pc)
+            (next.sp(), pointer_to(next.moved(next.first.record)), next.first.pc)
         }
     };
     resume.sp.store(sp, Ordering::Relaxed);
@@ -146,17 +147,18 @@ impl Next {
     unsafe fn put_back(&self, base: usize) -> Rest {
         let mut frame = self.first;
         loop {
-            let record = frame.fp;
+            let record = frame.record;
             for address in (frame.sp()..record).step_by(WORD) {
                 // SAFETY: free memory of this stack, by the caller's promise.
                 unsafe { write(self.moved(address), self.copied.word(address)) };
             }
             let next = self.copied.frame(record);
             let follows = next.filter(|next| next.end() - self.first.sp() <= CHUNK_BYTES);
-            let (fp, pc) = follows.map_or((base, underflow_pc()), |next| (self.moved(next.fp), next.pc));
+            let (caller, pc) =
+                follows.map_or((base, underflow_pc()), |next| (self.moved(next.record), next.pc));
             // SAFETY: as above.
             unsafe {
-                write(self.moved(record), fp);
+                write(self.moved(record), pointer_to(caller));
                 write(self.moved(record + WORD), pc);
             }
             match (follows, next) {

@@ -26,6 +26,13 @@ cfg_select! {
         pub use aarch64::native_call;
         pub(super) use aarch64::*;
     }
+    target_arch = "riscv64" => {
+        mod offset;
+        mod personality;
+        mod riscv64;
+        pub use riscv64::native_call;
+        pub(super) use riscv64::*;
+    }
     _ => {
         mod unsupported;
         pub use unsupported::native_call;
@@ -34,10 +41,7 @@ cfg_select! {
 }
 
 /// The architectures with such a way, as Rust's `target_arch` calls them.
-///
-/// RISC-V and z are not among them, though Cranelift compiles for both: it has no pinned register there, in which compiled code could keep its task.
-/// On RISC-V its frame pointers are not those of the ABI, either: they point at the frame record, not past it.
-pub const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
+pub const ARCHITECTURES: [&str; 3] = ["x86_64", "aarch64", "riscv64"];
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,9 @@ pub(super) const CALL_CC_SLOTS: [u32; 2] = [176, 168];
 /// Pairs are loaded and stored from there, and it is added as an immediate.
 const _: () = assert!(RESUME < 4096 && VALUE - RESUME < 504 && REGISTERS < 504);
 
+/// Nothing: the task is in the pinned register.
+pub const BASE_BYTES: usize = 0;
+
 global_asm!(
     // extern "C" fn(task, code, closure) -> value: calls compiled code that takes no arguments.
     ".globl scheme_enter",

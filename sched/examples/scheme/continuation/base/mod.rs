@@ -1,7 +1,7 @@
 //! Where compiled code is entered, and where its frames end: one file of assembly per architecture, with the same symbols.
 //!
 //! ```text
-//!   scheme_enter      Rust's callee-saved registers             the pinned register = task from here on
+//!   scheme_enter      Rust's callee-saved registers             the task is where compiled code has it, from here on
 //!   scheme_base       frame record = the base                   what it calls returns to scheme_underflow,
 //!                                                               and so does every chunk of frames that is put back
 //!   scheme_call_cc    frame record, kept registers, argument, receiver
@@ -10,6 +10,7 @@
 //! | item of each file | what |
 //! |---|---|
 //! | [`KEPT_REGISTERS`] | how many registers a frame finds as it left them, besides stack and frame pointer |
+//! | [`BASE_BYTES`] | what the base keeps below its record |
 //! | `CALL_CC_SLOTS` | where `scheme_call_cc` keeps its references |
 //! | `scheme_enter` | C convention, `(task, code, closure) -> value`: calls compiled code that takes no arguments |
 //! | `scheme_base` | the outermost frame with a map |
@@ -23,7 +24,7 @@
 //! A return to `scheme_underflow` finds the frame pointer at the base, as any epilogue restores it, and the stack pointer somewhere
 //! below: to a walk the base is a frame that reaches from there to its record, with nothing in it.
 //!
-//! All these frames end with their record, as Cranelift's do: caller's frame pointer and return address, and that is the canonical frame address.
+//! All these frames end with their [record](super::record), as Cranelift's do: the canonical frame address is right behind it.
 
 use std::mem::offset_of;
 
@@ -44,13 +45,17 @@ cfg_select! {
         mod aarch64;
         use aarch64 as target;
     }
+    target_arch = "riscv64" => {
+        mod riscv64;
+        use riscv64 as target;
+    }
     _ => {
-        compile_error!("the Scheme keeps its task in Cranelift's pinned register, which x86_64 and aarch64 have");
+        compile_error!("the Scheme runs on x86_64, aarch64 and riscv64");
     }
 }
 
 use target::CALL_CC_SLOTS;
-pub use target::KEPT_REGISTERS;
+pub use target::{BASE_BYTES, KEPT_REGISTERS};
 
 const STATE: usize = LANGUAGE_OFFSET + offset_of!(TaskState, continuation);
 const RESUME: usize = STATE + offset_of!(ContinuationState, resume);

@@ -11,6 +11,9 @@ pub const KEPT_REGISTERS: usize = 4;
 /// `scheme_call_cc`'s receiver and argument, in bytes below its canonical frame address.
 pub(super) const CALL_CC_SLOTS: [u32; 2] = [64, 56];
 
+/// Nothing: the task is in the pinned register.
+pub const BASE_BYTES: usize = 0;
+
 global_asm!(
     // extern "C" fn(task, code, closure) -> value: calls compiled code that takes no arguments.
     ".globl scheme_enter",
