@@ -30,8 +30,10 @@ pub const DIFFERS: bool = cfg!(target_arch = "riscv64");
 const RA: Register = Register(1);
 const S0: Register = Register(8);
 /// The move and what it becomes, little endian.
-const MOVES: [(&[u8], &[u8]); 2] =
-    [(&0x0001_0413_u32.to_le_bytes(), &0x0101_0413_u32.to_le_bytes()), (&0x840a_u16.to_le_bytes(), &0x0800_u16.to_le_bytes())];
+const MOVES: [(&[u8], &[u8]); 2] = [
+    (&0x0001_0413_u32.to_le_bytes(), &0x0101_0413_u32.to_le_bytes()),
+    (&0x840a_u16.to_le_bytes(), &0x0800_u16.to_le_bytes()),
+];
 
 /// The bytes of `code` with the ABI's frame pointer.
 ///
@@ -44,9 +46,12 @@ pub fn bytes_of(code: &CompiledCode) -> Result<Cow<'_, [u8]>, CompileError> {
     }
     let mut bytes = code.code_buffer().to_vec();
     let is_frame = |inst: &UnwindInst| matches!(inst, UnwindInst::DefineNewFrame { .. });
-    let made = code.buffer.unwind_info.iter().find(|(_, inst)| is_frame(inst)).map(|(offset, _)| *offset as usize);
+    let made =
+        code.buffer.unwind_info.iter().find(|(_, inst)| is_frame(inst)).map(|(offset, _)| *offset as usize);
     let moved = made.is_some_and(|end| point_past_record(&mut bytes[..end]));
-    moved.then(|| bytes.into()).ok_or_else(|| CompileError::backend("a prologue that does not end with mv s0, sp"))
+    moved
+        .then(|| bytes.into())
+        .ok_or_else(|| CompileError::backend("a prologue that does not end with mv s0, sp"))
 }
 
 /// Replaces the move at the end of `prologue`. `false` if there is none.

@@ -97,7 +97,8 @@ impl<'u> FunctionCompiler<'u, '_> {
         let sp = self.builder.ins().get_stack_pointer(I64);
         let low = self.builder.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
         let count = incoming[1];
-        let handed: Vec<ir::Value> = [incoming[0]].iter().chain(&incoming[2..2 + REGISTER_ARGUMENTS]).copied().collect();
+        let handed: Vec<ir::Value> =
+            [incoming[0]].iter().chain(&incoming[2..2 + REGISTER_ARGUMENTS]).copied().collect();
         self.branch(low, (slow, &[]), (body, &handed));
 
         self.builder.switch_to_block(slow);

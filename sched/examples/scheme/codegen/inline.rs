@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{self, Block, InstBuilder};
 
 use super::function::FunctionCompiler;
 use super::helper::Helper;
+use super::overflow;
 use super::test::Question;
 use crate::scheme::object::Kind;
 use crate::scheme::value::Value;
@@ -47,25 +48,25 @@ impl FunctionCompiler<'_, '_> {
             (self.builder.create_block(), self.cold_block(), self.builder.create_block());
         self.branch_if_fixnums(&[a, b], fast, slow);
         self.builder.switch_to_block(fast);
-        let (result, overflow, helper) = match name {
+        let (result, overflows, helper) = match name {
             "+" => {
                 let untagged = self.builder.ins().band_imm_s(b, -2);
-                let (sum, overflow) = self.builder.ins().sadd_overflow(a, untagged);
-                (sum, overflow, Helper::Add)
+                let (sum, overflows) = overflow::add(&mut self.builder, a, untagged);
+                (sum, overflows, Helper::Add)
             }
             "-" => {
                 let untagged = self.builder.ins().band_imm_s(b, -2);
-                let (difference, overflow) = self.builder.ins().ssub_overflow(a, untagged);
-                (difference, overflow, Helper::Subtract)
+                let (difference, overflows) = overflow::subtract(&mut self.builder, a, untagged);
+                (difference, overflows, Helper::Subtract)
             }
             _ => {
                 let twice = self.builder.ins().band_imm_s(a, -2);
                 let factor = self.builder.ins().sshr_imm_u(b, 1);
-                let (product, overflow) = self.builder.ins().smul_overflow(twice, factor);
-                (self.builder.ins().bor_imm_s(product, 1), overflow, Helper::Multiply)
+                let (product, overflows) = overflow::multiply(&mut self.builder, twice, factor);
+                (self.builder.ins().bor_imm_s(product, 1), overflows, Helper::Multiply)
             }
         };
-        self.branch(overflow, (slow, &[]), (join, &[result]));
+        self.branch(overflows, (slow, &[]), (join, &[result]));
         self.builder.switch_to_block(slow);
         let general = self.call_helper_value(helper, &[a, b]);
         self.jump(join, &[general]);

@@ -20,7 +20,10 @@ pub fn current_task(builder: &mut FunctionBuilder<'_>) -> ir::Value {
     if IS_PINNED {
         return builder.ins().get_pinned_reg(I64);
     }
-    let entry = builder.func.layout.entry_block().and_then(|block| builder.block_params(block).last().copied());
+    // What is built first is the entry; it may have no instruction yet.
+    builder.ensure_inserted_block();
+    let entry =
+        builder.func.layout.entry_block().and_then(|block| builder.block_params(block).last().copied());
     entry.expect("a compiled function begins with a block that has its parameters")
 }
 

@@ -44,7 +44,9 @@ impl PendingUnwindInfo {
         isa: &dyn TargetIsa,
     ) -> Result<(), CompileError> {
         let rules = match frame_pointer::DIFFERS {
-            true => Some(Rules::Abi(frame_pointer::unwind_rules(code, isa)?, code.code_buffer().len() as u32)),
+            true => {
+                Some(Rules::Abi(frame_pointer::unwind_rules(code, isa)?, code.code_buffer().len() as u32))
+            }
             false => code.create_unwind_info(isa).map_err(CompileError::backend)?.map(Rules::Cranelift),
         };
         self.0.extend(rules.map(|rules| (function, rules)));
