@@ -28,6 +28,31 @@ pub enum Datum {
     Unspecified,
     Pair(Rc<(Datum, Datum)>),
     Vector(Rc<[Datum]>),
+    /// `#0=`, and the datum.
+    Labelled(usize, Rc<Datum>),
+    /// `#0#`, which is the datum with that label.
+    Reference(usize),
+}
+
+impl Datum {
+    /// A label that is referred to, and stands before no part of this.
+    pub fn missing_label(&self) -> Option<usize> {
+        let (mut defined, mut used) = (HashSet::new(), Vec::new());
+        let mut todo = vec![self];
+        while let Some(datum) = todo.pop() {
+            match datum {
+                Datum::Pair(pair) => todo.extend([&pair.0, &pair.1]),
+                Datum::Vector(items) => todo.extend(items.iter()),
+                Datum::Labelled(label, datum) => {
+                    defined.insert(*label);
+                    todo.push(datum);
+                }
+                Datum::Reference(label) => used.push(*label),
+                _ => {}
+            }
+        }
+        used.into_iter().find(|label| !defined.contains(label))
+    }
 }
 
 /// A local variable: an index into [`Program::vars`]. Unique in the program.
@@ -89,4 +114,6 @@ pub struct Program {
     pub vars: Vec<VarInfo>,
     /// Globals that the program defines or sets: a primitive of that name must not be inlined.
     pub assigned_globals: HashSet<Rc<str>>,
+    /// Globals that it mentions and nobody has defined, and where it does so first.
+    pub unbound: Vec<(Rc<str>, Span)>,
 }

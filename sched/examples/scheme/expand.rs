@@ -32,7 +32,8 @@ use super::top_level::{self, Prepared};
 ///
 /// # Errors
 ///
-/// The first fault of the text: what the reader refuses, bad forms, unbound globals.
+/// The first fault of the text: what the reader refuses, bad forms, globals that an import set leaves out. Those that nobody
+/// defines are noted in the program: they are an error when they are used, if they ever are.
 pub fn expand(
     file_name: &str,
     source: &str,
@@ -116,11 +117,15 @@ impl<'a> Expander<'a> {
     }
 
     fn finish(self, forms: Vec<Expr>, known: &HashSet<String>, hidden: &HashSet<String>) -> Checked<Program> {
-        if let Some((name, span)) = self.globals.first_unbound(known, hidden) {
-            let fault = if known.contains(&*name) { Fault::NotImported(name) } else { Fault::Unbound(name) };
-            return Err(self.fault(fault, span));
+        let mut unbound = self.globals.unbound(known, hidden);
+        if let Some((name, span)) = unbound.iter().find(|(name, _)| known.contains(&**name)) {
+            return Err(self.fault(Fault::NotImported(name.clone()), *span));
         }
-        Ok(self.program(forms, &HashSet::new()))
+        // Who loads or evaluates texts defines what is in them.
+        if ["load", "eval"].iter().any(|name| self.globals.mentions(name)) {
+            unbound.clear();
+        }
+        Ok(Program { unbound, ..self.program(forms, &HashSet::new()) })
     }
 
     /// The program; variables of its own in place of known ones, but for the `former`, get their values first.
@@ -134,6 +139,7 @@ impl<'a> Expander<'a> {
             forms: initial.chain(forms).collect(),
             assigned_globals: self.globals.assigned(),
             vars: self.locals.vars,
+            unbound: Vec::new(),
         }
     }
 

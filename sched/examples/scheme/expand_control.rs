@@ -9,7 +9,7 @@
 use super::core::{Datum, Expr, ExprKind, Span, Var};
 use super::expand::{Expander, Form, call_known, local};
 use super::keyword::Keyword;
-use super::syntax::Syntax;
+use super::syntax::{Syntax, SyntaxKind};
 use super::syntax_error::{Checked, Fault};
 
 impl Expander<'_> {
@@ -167,6 +167,10 @@ impl Expander<'_> {
 
     /// Is the key one of the constants?
     fn is_one_of(&mut self, key: Var, data: &[Syntax], span: Span) -> Checked<Expr> {
+        if data.len() > MANY {
+            let list = Syntax { span, kind: SyntaxKind::List(data.to_vec(), None) };
+            return Ok(call_known("memv", vec![local(key, span), self.constant(&list, span)?], span));
+        }
         let Some((first, rest)) = data.split_first() else { return Ok(boolean(false, span)) };
         let constant = self.constant(first, first.span)?;
         let test = equivalent(local(key, first.span), constant);
@@ -178,10 +182,14 @@ impl Expander<'_> {
     }
 }
 
-/// `eqv?`; with a constant that is no flonum that is `eq?`, which compiles to a comparison.
+/// So many constants of a clause are looked through one by one in line.
+const MANY: usize = 40;
+
+/// `eqv?`; with a constant that is a word of its own that is `eq?`, which compiles to a comparison.
 fn equivalent(value: Expr, constant: Expr) -> Expr {
     let span = constant.span;
-    let predicate = if matches!(constant.kind, ExprKind::Const(Datum::Flonum(_))) { "eqv?" } else { "eq?" };
+    let is_object = matches!(constant.kind, ExprKind::Const(Datum::Flonum(_) | Datum::Exact(_)));
+    let predicate = if is_object { "eqv?" } else { "eq?" };
     call_known(predicate, vec![value, constant], span)
 }
 

@@ -93,6 +93,9 @@ impl Expander<'_> {
 
     pub(super) fn constant(&self, syntax: &Syntax, span: Span) -> Checked<Expr> {
         let datum = syntax.datum().map_err(|fault| self.fault(fault, span))?;
+        if let Some(label) = datum.missing_label() {
+            return Err(self.fault(Fault::NoSuchLabel(label), span));
+        }
         Ok(ExprKind::Const(datum).at(span))
     }
 

@@ -23,6 +23,8 @@ enum Inside {
     BlockComment(usize, char),
     /// `#` alone.
     Sharp,
+    /// `#!fold-case` and the like.
+    Directive,
     /// `#` and digits: a label, or a reference to one.
     Label,
     /// `#u`, or `#u8`.
@@ -63,7 +65,7 @@ impl Extent {
             Inside::Word | Inside::Sharp | Inside::Label | Inside::Bytes(_) => {
                 self.depth == 0 && self.skips == 0
             }
-            Inside::Nothing | Inside::LineComment => self.is_blank(),
+            Inside::Nothing | Inside::LineComment | Inside::Directive => self.is_blank(),
             _ => false,
         }
     }
@@ -71,9 +73,17 @@ impl Extent {
     /// Looks at the next character.
     pub fn step(&mut self, c: char) -> Step {
         let word = matches!(self.inside, Inside::Word | Inside::Label | Inside::Bytes(_));
+        if self.inside == Inside::Word && c == '|' {
+            // `a|b c|d` is one symbol.
+            self.inside = Inside::Quoted('|', false);
+            return Step::Take;
+        }
         if word && is_delimiter(c) && (self.inside, c) != (Inside::Bytes('8'), '(') {
             self.inside = Inside::Nothing;
             self.datum();
+        }
+        if self.inside == Inside::Directive && is_delimiter(c) {
+            self.inside = Inside::Nothing;
         }
         if self.inside == Inside::Complete {
             return Step::Stop;
@@ -97,8 +107,10 @@ impl Extent {
     fn take(&mut self, c: char) {
         match self.inside {
             Inside::Nothing | Inside::Complete => self.first(c),
-            Inside::Word => {}
+            Inside::Word | Inside::Directive => {}
             Inside::Quoted(_, true) => self.unescape(),
+            // A symbol may go on behind its bars.
+            Inside::Quoted('|', false) if c == '|' => self.inside = Inside::Word,
             Inside::Quoted(end, false) if c == end => self.end_of_token(),
             Inside::Quoted(end, false) => self.inside = Inside::Quoted(end, c == '\\'),
             Inside::LineComment if c == '\n' => self.inside = Inside::Nothing,
@@ -160,6 +172,7 @@ impl Extent {
     fn after_sharp(&mut self, c: char) {
         match c {
             '(' => self.open(),
+            '!' => self.inside = Inside::Directive,
             '|' => self.inside = Inside::BlockComment(1, ' '),
             '\\' => self.start(Inside::Character),
             ';' => {
@@ -230,7 +243,10 @@ mod tests {
             ("#;#;a b c d", "#;#;a b c"),
             ("'#;a b c", "'#;a b"),
             ("(a #;b c) d", "(a #;b c)"),
+            ("#!fold-case ABC d", "#!fold-case ABC"),
             ("|a b| c", "|a b|"),
+            ("a|b c|d|)|e f", "a|b c|d|)|e"),
+            ("[a (b)] c", "[a (b)]"),
             (",@x y", ",@x"),
             (")x", ")"),
             ("12)", "12"),

@@ -12,6 +12,7 @@ use super::codegen::{Image, KnownCode, Roots};
 use super::concurrency::ending::Ending;
 use super::concurrency::exchange::Exchange;
 use super::concurrency::tasks::Nursery;
+use super::core::Span;
 use super::frame_table::FrameTable;
 use super::globals::Globals;
 use super::incremental::Incremental;
@@ -58,6 +59,8 @@ pub struct Scheme {
     constants: Arc<Roots>,
     /// Name and arguments of the program.
     pub command_line: Vec<String>,
+    /// What is odd about the program, and where: it can run, but may come to grief.
+    pub warnings: Vec<(Span, String)>,
     /// What ports stand for.
     pub channels: Channels,
     /// The ports of the standard streams.
@@ -95,6 +98,7 @@ impl Scheme {
             ending: Ending::default(),
             constants: image.constants,
             command_line: Vec::new(),
+            warnings: Vec::new(),
             channels: Channels::new(Box::new(std::io::stdin()), output),
             standard_ports: image.standard_ports,
             phases,

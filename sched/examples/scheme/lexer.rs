@@ -13,6 +13,10 @@ pub enum Token {
     Open,
     /// `)`
     Close,
+    /// `[`, which by custom is a parenthesis that `]` closes.
+    OpenBracket,
+    /// `]`
+    CloseBracket,
     /// `#(`
     OpenVector,
     /// `#u8(`
@@ -69,9 +73,11 @@ impl<'s> Lexer<'s> {
             '`' => self.prefix("`", "quasiquote"),
             ',' if self.rest.starts_with(",@") => self.prefix(",@", "unquote-splicing"),
             ',' => self.prefix(",", "unquote"),
-            '[' | ']' | '{' | '}' => return Err(self.fault(Fault::Bracket(first), span)),
+            '[' => self.single(Token::OpenBracket),
+            ']' => self.single(Token::CloseBracket),
+            '{' | '}' => return Err(self.fault(Fault::Brace(first), span)),
             '"' => Token::Atom(Datum::String(self.delimited('"', "string")?.into())),
-            '|' => Token::Atom(Datum::Symbol(self.delimited('|', "`|`")?.into())),
+            '|' => self.barred(String::new())?,
             '#' => self.sharp(span)?,
             _ => self.word(span)?,
         };
@@ -136,14 +142,31 @@ impl<'s> Lexer<'s> {
 
     fn word(&mut self, span: Span) -> Checked<Token> {
         let word = self.take_word();
+        if self.peek() == Some('|') {
+            let start = self.folded(word);
+            return self.barred(start);
+        }
         match parse::number(word, 10) {
             _ if word == "." => Ok(Token::Dot),
             Some(number) => Ok(Token::Atom(literal(number))),
             None if parse::is_complex(word) => Err(self.fault(Fault::ComplexNumber(word.to_owned()), span)),
             None if is_bad_number(word) => Err(self.fault(Fault::BadNumber(word.to_owned()), span)),
-            None if self.folds => Ok(Token::Atom(Datum::Symbol(word.to_lowercase().into()))),
-            None => Ok(Token::Atom(Datum::Symbol(word.into()))),
+            None => Ok(Token::Atom(Datum::Symbol(self.folded(word).into()))),
         }
+    }
+
+    fn folded(&self, word: &str) -> String {
+        if self.folds { word.to_lowercase() } else { word.to_owned() }
+    }
+
+    /// The rest of a symbol that begins with `name`, from a `|` on: what stands between two of them is taken as it is.
+    fn barred(&mut self, mut name: String) -> Checked<Token> {
+        while self.peek() == Some('|') {
+            name += &self.delimited('|', "`|`")?;
+            let word = self.take_word();
+            name += &self.folded(word);
+        }
+        Ok(Token::Atom(Datum::Symbol(name.into())))
     }
 
     fn sharp(&mut self, span: Span) -> Checked<Token> {
@@ -250,12 +273,13 @@ fn is_numeric_prefix(word: &str) -> bool {
     word[1..].starts_with(|c: char| "xXbBoOdDeEiI".contains(c))
 }
 
-/// Identifiers that start like numbers, by tradition.
-const IDENTIFIERS: [&str; 3] = ["1+", "1-", "-1+"];
+/// Identifiers that look like numbers, by tradition.
+const IDENTIFIERS: [&str; 4] = ["1+", "1-", "-1+", "-1-"];
 
-/// Does this start like a number, without being one?
+/// Does this look like a number, without being one? Names like `1st` and `3d-point` are common, `1.2.3` is a mistake.
 fn is_bad_number(word: &str) -> bool {
-    parse::looks_like_one(word) && !IDENTIFIERS.contains(&word)
+    let is_numeric = |c: char| c.is_ascii_digit() || "+-./eE".contains(c);
+    parse::looks_like_one(word) && word.chars().all(is_numeric) && !IDENTIFIERS.contains(&word)
 }
 
 /// A number as a datum.

@@ -81,7 +81,8 @@ const TABLE: [(&str, &str); 16] = [
 ];
 
 /// What there is of `(srfi number)`.
-const SRFI: [(i64, &str); 11] = [
+const SRFI: [(i64, &str); 21] = [
+    (0, "cond-expand"),
     (
         1,
         "any append append! append-map append-reverse append-reverse! assoc assq assv caaaar caaadr caaar caadar caaddr caadr caar cadaar \
@@ -97,15 +98,38 @@ const SRFI: [(i64, &str); 11] = [
     (11, "let*-values let-values"),
     (16, "case-lambda"),
     (23, "error"),
+    (
+        27,
+        "default-random-source make-random-source random-integer random-real random-source-make-integers random-source-make-reals \
+         random-source-pseudo-randomize! random-source-randomize! random-source-state-ref random-source-state-set! random-source?",
+    ),
+    // Comments: nothing is exported.
+    (30, ""),
     (39, "make-parameter parameterize"),
+    (46, "define-syntax let-syntax letrec-syntax syntax-rules"),
+    (
+        60,
+        "any-bits-set? arithmetic-shift ash bit-count bit-field bit-set? bitwise-and bitwise-if bitwise-ior bitwise-merge bitwise-not \
+         bitwise-xor booleans->integer copy-bit copy-bit-field first-set-bit integer->list integer-length list->integer \
+         log2-binary-factors logand logbit? logcount logior lognot logtest logxor reverse-bit-field rotate-bit-field",
+    ),
+    (62, ""),
     (
         69,
         "alist->hash-table hash hash-by-identity hash-table->alist hash-table-copy hash-table-delete! hash-table-exists? hash-table-fold \
          hash-table-keys hash-table-merge! hash-table-ref hash-table-ref/default hash-table-set! hash-table-size hash-table-update! \
          hash-table-update!/default hash-table-values hash-table-walk hash-table? make-hash-table string-ci-hash string-hash",
     ),
+    (87, "case"),
+    (95, "merge merge! sort sort! sorted?"),
     (98, "get-environment-variable get-environment-variables"),
     (111, "box box? set-box! unbox"),
+    (
+        132,
+        "list-delete-neighbor-dups list-merge list-merge! list-sort list-sort! list-sorted? list-stable-sort list-stable-sort! \
+         vector-delete-neighbor-dups vector-merge vector-sort vector-sort! vector-sorted? vector-stable-sort vector-stable-sort!",
+    ),
+    (145, "assume"),
 ];
 
 /// What there is of `(srfi number)`, blanks between. `None` if there is no list.

@@ -4,9 +4,10 @@ use super::core::Span;
 use super::lexer::Lexer;
 use super::syntax_error::{Checked, Fault};
 
-/// The names of characters (R7RS 6.6).
-const NAMES: [(&str, char); 11] = [
+/// The names of characters (R7RS 6.6), and some of older systems.
+const NAMES: [(&str, char); 14] = [
     ("alarm", '\u{7}'),
+    ("altmode", '\u{1b}'),
     ("backspace", '\u{8}'),
     ("delete", '\u{7f}'),
     ("escape", '\u{1b}'),
@@ -14,7 +15,9 @@ const NAMES: [(&str, char); 11] = [
     ("newline", '\n'),
     ("nul", '\0'),
     ("null", '\0'),
+    ("page", '\u{c}'),
     ("return", '\r'),
+    ("rubout", '\u{7f}'),
     ("space", ' '),
     ("tab", '\t'),
 ];

@@ -174,6 +174,7 @@ fn execute_program(arguments: &Arguments) -> Result<(), Unsuccessful> {
     let built = build(&file, &text, options(arguments, &file));
     let scheme = built.map_err(|error| Unsuccessful::Refused(source.refusal(&error)))?;
     let compiled = begin.elapsed();
+    eprint!("{}", source.warnings(&scheme.warnings));
     let runtime = start(arguments, scheme)?;
     if let Some(hz) = arguments.profile {
         profile::start(hz, arguments.jobs).map_err(Unsuccessful::Profile)?;

@@ -21,6 +21,8 @@ pub const PARTS: &[Part] = parts![
     "ports.scm",
     "concurrency.scm",
     "evaluation.scm",
+    "bits.scm",
+    "random.scm",
 ];
 
 /// The names that the parts define at top level: each definition starts a line.

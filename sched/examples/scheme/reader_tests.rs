@@ -40,7 +40,7 @@ fn lists_dots_and_prefixes() {
         ("'a `(b ,c ,@d)", "(quote a) (quasiquote (b (unquote c) (unquote-splicing d)))"),
         ("#(1 #(2) (3))", "#(1 #(2) (3))"),
         ("(a . 'b)", "(a quote b)"),
-        (r"|a b|c '|\x41;|", "a b c (quote A)"),
+        (r"|a b| c '|\x41;|", "a b c (quote A)"),
     ];
     for (source, expected) in cases {
         assert_eq!(reread(source), expected, "{source}");
@@ -98,7 +98,12 @@ fn faults_and_their_places() {
         ("x |y", (1, 3), Fault::Unclosed("`|`")),
         ("λλ #| #| |#", (1, 4), Fault::Unclosed("`#|` comment")),
         ("a\n )", (2, 2), Fault::UnexpectedClose),
-        ("(a [b])", (1, 4), Fault::Bracket('[')),
+        ("(a {b})", (1, 4), Fault::Brace('{')),
+        ("(a [b)]", (1, 6), Fault::Mismatched(')')),
+        ("(a #(b])", (1, 7), Fault::Mismatched(']')),
+        ("(a . b]", (1, 7), Fault::Mismatched(']')),
+        ("[a", (1, 1), Fault::Unclosed("`[`")),
+        ("a ]", (1, 3), Fault::UnexpectedClose),
         ("(')", (1, 2), Fault::NothingAfter("'")),
         ("a #;", (1, 3), Fault::NothingAfter("#;")),
         ("(a . )", (1, 4), Fault::NothingAfter(".")),
@@ -115,7 +120,7 @@ fn faults_and_their_places() {
         ("\"ab\\q\"", (1, 4), Fault::UnknownEscape("q".into())),
         ("\"\\x41\"", (1, 2), Fault::UnknownEscape("x41".into())),
         ("\"\\ x\"", (1, 2), Fault::UnknownEscape(" ".into())),
-        ("(+ 1 12ab)", (1, 6), Fault::BadNumber("12ab".into())),
+        ("(+ 1 1.2.3)", (1, 6), Fault::BadNumber("1.2.3".into())),
         ("#b12", (1, 1), Fault::BadNumber("#b12".into())),
         ("1/0", (1, 1), Fault::BadNumber("1/0".into())),
     ];

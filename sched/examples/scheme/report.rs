@@ -55,6 +55,15 @@ impl Source<'_> {
         failures.iter().map(text).collect()
     }
 
+    /// What is odd about a program that can run.
+    pub fn warnings(&self, warnings: &[(Span, String)]) -> String {
+        let text = |(span, what): &(Span, String)| {
+            let quoted = self.quoted(self.file, *span).unwrap_or_default();
+            format!("{}:{}:{}: warning: {what}{quoted}\n", self.file, span.line, span.column)
+        };
+        warnings.iter().map(text).collect()
+    }
+
     /// A program that was not compiled.
     pub fn refusal(&self, error: &BuildError) -> String {
         let quoted = match error {

@@ -187,16 +187,18 @@ impl Globals {
         names.into_iter().map(|name| (name.clone(), self.own(name), self.assigned[name])).collect()
     }
 
-    /// The first use of a name that is neither known nor assigned, or is known and hidden.
-    pub fn first_unbound(
-        &self,
-        known: &HashSet<String>,
-        hidden: &HashSet<String>,
-    ) -> Option<(Rc<str>, Span)> {
+    /// The names that are neither known nor assigned, or are known and hidden, with their first uses, in the order of these.
+    pub fn unbound(&self, known: &HashSet<String>, hidden: &HashSet<String>) -> Vec<(Rc<str>, Span)> {
         let is_visible = |name: &str| known.contains(name) && !hidden.contains(name);
         let is_bound = |name: &Rc<str>| is_visible(name) || self.assigned.contains_key(name);
         let unbound = self.referenced.iter().filter(|(name, _)| !is_bound(name));
-        let (name, span) = unbound.min_by_key(|(_, span)| (span.line, span.column))?;
-        Some((name.clone(), *span))
+        let mut unbound: Vec<_> = unbound.map(|(name, span)| (name.clone(), *span)).collect();
+        unbound.sort_by_key(|(_, span)| (span.line, span.column));
+        unbound
+    }
+
+    /// Does the program mention that global?
+    pub fn mentions(&self, name: &str) -> bool {
+        self.referenced.contains_key(name)
     }
 }

@@ -9,7 +9,7 @@ use gc_mark::heap::{HeapConfig, HeapError};
 
 use super::cli::Stacks;
 use super::codegen::{CompileError, Compiler, PerfMap};
-use super::core::Program;
+use super::core::{Program, Span};
 use super::expand::expand;
 use super::incremental::Incremental;
 use super::language::{Scheme, Sink};
@@ -17,7 +17,7 @@ use super::machine::Heap;
 use super::object::SchemeModel;
 use super::prelude;
 use super::primitives::{self, Primitive};
-use super::syntax_error::SyntaxError;
+use super::syntax_error::{Fault, SyntaxError};
 
 /// How a program is built.
 pub struct Options {
@@ -100,7 +100,8 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     }
     compiler.add_prelude(&expand_prelude(&compiler.global_names())?)?;
     let known = compiler.global_names();
-    compiler.add_program(&expand(file, source, &known)?)?;
+    let program = expand(file, source, &known)?;
+    compiler.add_program(&program)?;
     let image = compiler.finish(options.heap_limit)?;
     // Nothing has run yet, so nobody has asked for the maps.
     frames.get_or_init(|| Arc::clone(&image.frames));
@@ -108,7 +109,13 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     let mut scheme =
         Scheme::new(image, options.heap_limit, options.gc_stress, options.output, phases, compiler);
     scheme.command_line = options.command_line;
+    scheme.warnings = unbound(&program);
     Ok(scheme)
+}
+
+/// The globals that nobody defines, each where it is used first.
+fn unbound(program: &Program) -> Vec<(Span, String)> {
+    program.unbound.iter().map(|(name, span)| (*span, Fault::Unbound(name.clone()).to_string())).collect()
 }
 
 /// Expands the library. What one part defines is known to the others.
@@ -122,7 +129,11 @@ pub fn expand_prelude(primitives: &HashSet<String>) -> Result<Vec<Program>, Synt
         let others = prelude::PARTS.iter().filter(|(other, _)| other != file);
         let names = others.flat_map(|(_, text)| prelude::defined(text)).map(str::to_owned);
         let known = primitives.iter().cloned().chain(names).collect();
-        programs.push(expand(file, text, &known)?);
+        let program = expand(file, text, &known)?;
+        if let Some((name, span)) = program.unbound.first() {
+            return Err(*Fault::Unbound(name.clone()).at(file, *span));
+        }
+        programs.push(program);
     }
     Ok(programs)
 }

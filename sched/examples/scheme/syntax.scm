@@ -127,3 +127,10 @@
      (%select clauses handlers milliseconds (lambda () body ...) more ...))
     ((_ clauses handlers time late (else body ...) more ...)
      (%select clauses handlers 0 (lambda () body ...) more ...))))
+
+; What it took goes to the standard error.
+(define-syntax time
+  (syntax-rules () ((_ form ...) (%time (lambda () form ...) '(form ...)))))
+
+(define-syntax assume
+  (syntax-rules () ((_ true message ...) (or true (error "invalid assumption" 'true message ...)))))

@@ -31,9 +31,12 @@ pub enum Fault {
     /// A closing parenthesis too many.
     #[error("`)` closes nothing; remove it, or add the missing `(`")]
     UnexpectedClose,
-    /// Brackets and braces have no meaning.
+    /// Braces have no meaning.
     #[error("unexpected `{0}`; lists are written with `(` and `)`")]
-    Bracket(char),
+    Brace(char),
+    /// `(a]` or `[a)`.
+    #[error("`{0}` does not close this list; `(` is closed by `)`, and `[` by `]`")]
+    Mismatched(char),
     /// A prefix at the end of a list or of the file.
     #[error("nothing follows `{0}`; a datum must")]
     NothingAfter(&'static str),
@@ -65,9 +68,9 @@ pub enum Fault {
         /// What is wrong.
         why: String,
     },
-    /// `#0=` in the text of a program.
-    #[error("datum labels are for `read`; a program's own text has none")]
-    LabelInProgram,
+    /// `#0#` outside of the datum that `#0=` stands before.
+    #[error("no datum of this constant has the label `#{0}=`")]
+    NoSuchLabel(usize),
     /// Something else than a byte in a bytevector.
     #[error("a bytevector holds numbers from 0 to 255")]
     NoByte,
@@ -154,8 +157,8 @@ pub enum Fault {
         super::expand_macro::MAX_USES
     )]
     MacroLoop,
-    /// A global that nobody defines.
-    #[error("unbound variable: {0}; define it, or check its spelling")]
+    /// A global that nobody defines: an error once it is used.
+    #[error("nobody defines {0}; check its spelling")]
     Unbound(Rc<str>),
 }
 

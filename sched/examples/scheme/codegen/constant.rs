@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use num_bigint::Sign;
 
 use super::error::CompileError;
+use super::labels::Labels;
 use crate::scheme::core::Datum;
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{AllocCache, Heap};
@@ -23,6 +24,8 @@ pub struct Constants {
     cache: AllocCache,
     roots: Arc<Roots>,
     symbols: Arc<Symbols>,
+    /// What stands for each label of the present constant until all of it is there.
+    labels: Labels,
 }
 
 /// The constants. The lock is held for a look or an addition, never longer.
@@ -45,7 +48,13 @@ impl Constants {
     /// In a heap that nobody uses yet.
     pub fn new(heap: Heap) -> Constants {
         let cache = heap.cache();
-        Constants { heap: Arc::new(heap), cache, roots: Arc::default(), symbols: Arc::default() }
+        Constants {
+            heap: Arc::new(heap),
+            cache,
+            roots: Arc::default(),
+            symbols: Arc::default(),
+            labels: Labels::default(),
+        }
     }
 
     /// The heap, the roots and the symbols, to be shared with the program that runs.
@@ -59,6 +68,12 @@ impl Constants {
     ///
     /// [`CompileError`] when the heap limit is too small for the program's constants.
     pub fn datum(&mut self, datum: &Datum) -> Result<Value, CompileError> {
+        let value = self.part(datum)?;
+        std::mem::take(&mut self.labels).resolve(value)
+    }
+
+    /// A constant in which placeholders stand for labels.
+    fn part(&mut self, datum: &Datum) -> Result<Value, CompileError> {
         Ok(match datum {
             Datum::Fixnum(n) => {
                 Value::fixnum(*n).ok_or_else(|| CompileError::backend("fixnum out of range"))?
@@ -76,9 +91,15 @@ impl Constants {
             Datum::Unspecified => Value::UNSPECIFIED,
             Datum::Pair(_) => self.list(datum)?,
             Datum::Vector(elements) => {
-                let words: Result<Vec<u64>, _> = elements.iter().map(|d| Ok(self.datum(d)?.0)).collect();
+                let words: Result<Vec<u64>, _> = elements.iter().map(|d| Ok(self.part(d)?.0)).collect();
                 self.object(Header::with_length(Kind::Vector, elements.len()), &words?)?
             }
+            Datum::Labelled(label, datum) => {
+                let value = self.part(datum)?;
+                let placeholder = self.placeholder(*label)?;
+                self.labels.define(placeholder, value)
+            }
+            Datum::Reference(label) => self.placeholder(*label)?,
         })
     }
 
@@ -126,14 +147,23 @@ impl Constants {
         let mut items = Vec::new();
         let mut rest = datum;
         while let Datum::Pair(pair) = rest {
-            items.push(self.datum(&pair.0)?);
+            items.push(self.part(&pair.0)?);
             rest = &pair.1;
         }
-        let end = self.datum(rest)?;
+        let end = self.part(rest)?;
         items
             .into_iter()
             .rev()
             .try_fold(end, |rest, item| self.object(Header::plain(Kind::Pair), &[item.0, rest.0]))
+    }
+
+    fn placeholder(&mut self, label: usize) -> Result<Value, CompileError> {
+        if let Some(placeholder) = self.labels.find(label) {
+            return Ok(placeholder);
+        }
+        let placeholder = self.object(Header::plain(Kind::Box), &[Value::UNASSIGNED.0])?;
+        self.labels.add(label, placeholder);
+        Ok(placeholder)
     }
 
     fn string(&mut self, text: &str) -> Result<Value, CompileError> {

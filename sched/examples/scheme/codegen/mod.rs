@@ -59,6 +59,7 @@ mod inline_data;
 mod isa;
 mod jit_debug;
 mod known_code;
+mod labels;
 mod overflow;
 mod perf_map;
 mod scope;

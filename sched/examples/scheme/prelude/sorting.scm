@@ -65,3 +65,39 @@
       (or (null? list)
           (null? (cdr list))
           (and (not (less? (cadr list) (car list))) (check (cdr list)))))))
+
+;; Merging, and the names of SRFI 95 and SRFI 132
+
+(define (%merged less? a b)
+  (let merge ((a a) (b b) (merged '()))
+    (cond ((null? a) (append-reverse! merged b))
+          ((null? b) (append-reverse! merged a))
+          ((less? (car b) (car a)) (merge a (cdr b) (cons (car b) merged)))
+          (else (merge (cdr a) b (cons (car a) merged))))))
+
+(define (%merged-sequences less? a b)
+  (if (vector? a)
+      (list->vector (%merged less? (vector->list a) (vector->list b)))
+      (%merged less? a b)))
+
+(define (merge a b less?) (%merged-sequences less? a b))
+(define (merge! a b less?) (%merged-sequences less? a b))
+(define (list-merge less? a b) (%merged less? a b))
+(define (list-merge! less? a b) (%merged less? a b))
+(define (vector-merge less? a b) (%merged-sequences less? a b))
+
+(define (list-stable-sort less? list) (%sorted less? list))
+(define (list-stable-sort! less? list) (sort! less? list))
+(define (vector-stable-sort less? v) (%sorted-vector less? v))
+(define (vector-stable-sort! less? v) (sort! less? v))
+(define (list-sorted? less? list) (sorted? less? list))
+(define (vector-sorted? less? v) (sorted? less? v))
+
+(define (list-delete-neighbor-dups same? list)
+  (let walk ((list list))
+    (cond ((or (null? list) (null? (cdr list))) list)
+          ((same? (car list) (cadr list)) (walk (cons (car list) (cddr list))))
+          (else (cons (car list) (walk (cdr list)))))))
+
+(define (vector-delete-neighbor-dups same? v)
+  (list->vector (list-delete-neighbor-dups same? (vector->list v))))

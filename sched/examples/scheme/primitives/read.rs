@@ -120,7 +120,7 @@ impl Builder<'_> {
     /// Takes a token. The datum, when that is complete.
     fn token(&mut self, token: Token) -> Result<Option<Value>, Fault> {
         match token {
-            Token::Open => self.push(What::List, Value::NIL, Value::NIL)?,
+            Token::Open | Token::OpenBracket => self.push(What::List, Value::NIL, Value::NIL)?,
             Token::OpenVector => self.push(What::Vector, Value::NIL, Value::NIL)?,
             Token::OpenBytes => self.push(What::Bytes, Value::NIL, Value::NIL)?,
             Token::DatumComment => self.push(What::Comment, Value::NIL, Value::NIL)?,
@@ -135,7 +135,7 @@ impl Builder<'_> {
                     .complete(placeholder.ok_or_else(|| bad("a reference to a label that is not there"))?);
             }
             Token::Dot => self.dot()?,
-            Token::Close => {
+            Token::Close | Token::CloseBracket => {
                 let value = self.close()?;
                 return self.complete(value);
             }

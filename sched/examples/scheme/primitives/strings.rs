@@ -138,9 +138,17 @@ fn converted(machine: &Machine<'_>, name: &'static str, string: Value, f: fn(&st
     machine.string_from(&f(&text(object(name, 1, string, Kind::String)?)))
 }
 
-/// Without case: what compares equal after this is equal but for its case.
+/// Without case: what compares equal after this is equal but for its case. `ß` becomes `ss`, as its capital does.
 pub fn without_case(text: &str) -> String {
-    text.chars().map(folded).collect()
+    text.chars().flat_map(folded_fully).collect()
+}
+
+/// Of characters whose capital is several, the small letters of these.
+fn folded_fully(c: char) -> impl Iterator<Item = char> {
+    let capital = c.to_uppercase();
+    let several = (capital.len() > 1).then(|| capital.flat_map(char::to_lowercase));
+    let one = several.is_none().then(|| folded(c));
+    several.into_iter().flatten().chain(one)
 }
 
 /// The index of the first occurrence of `pattern` from `start` on, or `#f`.

@@ -252,6 +252,7 @@ fn constant(value: Value) -> &'static str {
 fn is_plain(name: &str) -> bool {
     let odd = |c: char| c.is_whitespace() || c.is_control() || "()[]{}\"';`,|".contains(c);
     let number = parse::number(name, 10).is_some()
+        || parse::is_complex(name)
         || (parse::looks_like_one(name) && !["1+", "1-", "-1+"].contains(&name));
     !name.is_empty() && name != "." && !name.starts_with('#') && !name.contains(odd) && !number
 }

@@ -1,3 +1,3 @@
-(display "never printed")
 (define (f x)
   (+ x undefined-name))
+(f 1)
