@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::numbers::Number;
+use super::numbers::complex::Complex;
 
 /// A place in the source, 1-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -19,6 +20,8 @@ pub enum Datum {
     Flonum(f64),
     /// An exact number that is no fixnum.
     Exact(Rc<Number>),
+    /// A number that is not real.
+    Complex(Rc<Complex>),
     Bytevector(Rc<[u8]>),
     Bool(bool),
     Char(char),

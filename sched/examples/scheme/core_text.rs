@@ -85,6 +85,7 @@ pub fn datum_text(datum: &Datum) -> String {
         Datum::Pair(_) => format!("({})", list_text(datum)),
         Datum::Exact(n) => super::super::numbers::print::decimal(n),
         Datum::Bytevector(bytes) => format!("#u8{bytes:?}"),
+        Datum::Complex(n) => n.in_radix(10).unwrap_or_default(),
         Datum::Labelled(label, datum) => format!("#{label}={}", datum_text(datum)),
         Datum::Reference(label) => format!("#{label}#"),
         Datum::Vector(items) => format!("#({})", items.iter().map(datum_text).collect::<Vec<_>>().join(" ")),

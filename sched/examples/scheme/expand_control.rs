@@ -188,7 +188,8 @@ const MANY: usize = 40;
 /// `eqv?`; with a constant that is a word of its own that is `eq?`, which compiles to a comparison.
 fn equivalent(value: Expr, constant: Expr) -> Expr {
     let span = constant.span;
-    let is_object = matches!(constant.kind, ExprKind::Const(Datum::Flonum(_) | Datum::Exact(_)));
+    let is_object =
+        matches!(constant.kind, ExprKind::Const(Datum::Flonum(_) | Datum::Exact(_) | Datum::Complex(_)));
     let predicate = if is_object { "eqv?" } else { "eq?" };
     call_known(predicate, vec![value, constant], span)
 }

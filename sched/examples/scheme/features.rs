@@ -1,9 +1,10 @@
 //! What this implementation says it has.
 
 /// What `features` and `cond-expand` know.
-pub const FEATURES: [&str; 9] = [
+pub const FEATURES: [&str; 10] = [
     "r7rs",
     "exact-closed",
+    "exact-complex",
     "exact-rational",
     "full-unicode",
     "ratios",

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::core::{Datum, Span};
+use super::numbers::complex::Complex;
 use super::numbers::{Number, parse};
 use super::syntax_error::{Checked, Fault, SyntaxError};
 
@@ -149,7 +150,13 @@ impl<'s> Lexer<'s> {
         match parse::number(word, 10) {
             _ if word == "." => Ok(Token::Dot),
             Some(number) => Ok(Token::Atom(literal(number))),
-            None if parse::is_complex(word) => Err(self.fault(Fault::ComplexNumber(word.to_owned()), span)),
+            None => self.complex_or_name(word, span),
+        }
+    }
+
+    fn complex_or_name(&self, word: &str, span: Span) -> Checked<Token> {
+        match parse::complex(word, 10) {
+            Some(number) => Ok(Token::Atom(complex_literal(number))),
             None if is_bad_number(word) => Err(self.fault(Fault::BadNumber(word.to_owned()), span)),
             None => Ok(Token::Atom(Datum::Symbol(self.folded(word).into()))),
         }
@@ -210,8 +217,9 @@ impl<'s> Lexer<'s> {
             "#f" | "#false" => return Ok(Datum::Bool(false)),
             _ => {}
         }
-        match parse::number(word, 10) {
-            Some(number) => Ok(literal(number)),
+        let complex = || parse::complex(word, 10).map(complex_literal);
+        match parse::number(word, 10).map(literal).or_else(complex) {
+            Some(number) => Ok(number),
             None if is_numeric_prefix(word) => Err(Fault::BadNumber(word.to_owned())),
             None => Err(Fault::UnknownSharp(word.to_owned())),
         }
@@ -280,6 +288,11 @@ const IDENTIFIERS: [&str; 4] = ["1+", "1-", "-1+", "-1-"];
 fn is_bad_number(word: &str) -> bool {
     let is_numeric = |c: char| c.is_ascii_digit() || "+-./eE".contains(c);
     parse::looks_like_one(word) && word.chars().all(is_numeric) && !IDENTIFIERS.contains(&word)
+}
+
+/// A complex number as a datum.
+fn complex_literal(number: Complex) -> Datum {
+    number.into_real().map_or_else(|number| Datum::Complex(Rc::new(number)), literal)
 }
 
 /// A number as a datum.

@@ -15,6 +15,7 @@ use super::continuation::state::{Dynamic, Rest};
 use super::fault::{Failure, Fault};
 use super::language::Scheme;
 use super::numbers::Number;
+use super::numbers::complex::Complex;
 use super::object::{Header, Kind, ObjectRef, SchemeModel, bytes_of};
 use super::primitives::Outcome;
 use super::primitives::check::elements;
@@ -159,6 +160,21 @@ impl<'t> Machine<'t> {
                 let numerator = self.number(Number::integer(r.numer().clone()))?;
                 let denominator = self.number(Number::integer(r.denom().clone()))?;
                 self.object(Header::plain(Kind::Ratnum), &[numerator, denominator])
+            }
+        }
+    }
+
+    /// A complex number, or the real one that it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::OutOfMemory`].
+    pub fn complex(&self, z: Complex) -> Outcome {
+        match z.into_real() {
+            Ok(real) => self.number(real),
+            Err(z) => {
+                let (re, im) = (self.number(z.re)?, self.number(z.im)?);
+                self.object(Header::plain(Kind::Compnum), &[re, im])
             }
         }
     }

@@ -33,7 +33,7 @@ use scheme::{Options, build};
 
 /// What `--help` says of the language.
 const LANGUAGE: &str = "\
-The language is R7RS-small without complex numbers, with hash tables (SRFI 69), sorting, boxes (SRFI 111), and tasks:
+The language is R7RS-small, with hash tables (SRFI 69), sorting, boxes (SRFI 111), and tasks:
 
   (spawn THUNK)  (join TASK [MS [VALUE]])  (yield)  (sleep MS)
   (make-channel [CAPACITY])  (channel-send CH VALUE [MS [VALUE]])  (channel-receive CH [MS [VALUE]])  (channel-close CH)

@@ -13,6 +13,7 @@
 //!   string   u32 …                    closure  code address, captured value …
 //!   symbol   UTF-8 …                  bytevector  bytes …
 //!   bignum   u32 …, low digits first  ratnum   numerator, denominator
+//!   compnum  real, imaginary part
 //!   table    field …                  port     field …
 //!   channel  field …                  task     field …
 //!   condition  number of its sort, message, irritants              values   value …
@@ -76,6 +77,8 @@ pub enum Kind {
     Channel,
     /// A task: its fields are those of `concurrency/tasks.rs`.
     Task,
+    /// A number that is not real: real and imaginary part.
+    Compnum,
 }
 
 /// In a closure's header: takes any number of arguments from its minimum on.
@@ -146,7 +149,7 @@ impl Header {
 
     /// The kind, or `None` if this is no header.
     pub fn kind(self) -> Option<Kind> {
-        const KINDS: [Kind; 19] = [
+        const KINDS: [Kind; 20] = [
             Kind::Pair,
             Kind::Flonum,
             Kind::String,
@@ -166,6 +169,7 @@ impl Header {
             Kind::Record,
             Kind::Channel,
             Kind::Task,
+            Kind::Compnum,
         ];
         KINDS.get((self.0 as u8 as usize).wrapping_sub(1)).copied()
     }
@@ -189,7 +193,7 @@ impl Header {
     /// Which words of the object hold values: first and one past the last.
     fn value_words(self) -> (usize, usize) {
         match self.kind() {
-            Some(Kind::Pair | Kind::Ratnum) => (1, 3),
+            Some(Kind::Pair | Kind::Ratnum | Kind::Compnum) => (1, 3),
             Some(Kind::Box) => (1, 2),
             Some(
                 Kind::Vector
@@ -348,6 +352,7 @@ mod tests {
         assert_eq!(seen(&[Header::with_length(Kind::Vector, 3).0, 1, 2, 3]), [1, 2, 3]);
         assert_eq!(seen(&[Header::closure(Arity::Exactly(1), 2).0, 99, 5, 6]), [5, 6]);
         assert_eq!(seen(&[Header::plain(Kind::Ratnum).0, 3, 32]), [3, 32]);
+        assert_eq!(seen(&[Header::plain(Kind::Compnum).0, 16, 32]), [16, 32]);
         assert_eq!(seen(&[Header::with_length(Kind::Table, 2).0, 16, 32]), [16, 32]);
         assert_eq!(seen(&[Header::plain(Kind::Flonum).0, 16]), [0usize; 0]);
         assert_eq!(seen(&[Header::bignum(true, 2).0, 16]), [0usize; 0]);

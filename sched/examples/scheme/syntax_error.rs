@@ -80,9 +80,6 @@ pub enum Fault {
     /// A backslash and something unknown, in a string or symbol.
     #[error("unknown escape `\\{0}`; known are \\a \\b \\t \\n \\r \\\" \\\\ \\| and \\xHEX;")]
     UnknownEscape(String),
-    /// Real and imaginary part.
-    #[error("`{0}` is a complex number; this Scheme has real ones only")]
-    ComplexNumber(String),
     /// Starts like a number and is none.
     #[error(
         "bad number `{0}`; there are integers (12, -3, #xff), fractions (1/2) and flonums (1.5, 1e3, +inf.0)"

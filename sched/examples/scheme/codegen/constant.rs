@@ -79,7 +79,11 @@ impl Constants {
                 Value::fixnum(*n).ok_or_else(|| CompileError::backend("fixnum out of range"))?
             }
             Datum::Flonum(x) => self.object(Header::plain(Kind::Flonum), &[x.to_bits()])?,
-            Datum::Exact(n) => self.exact(n)?,
+            Datum::Exact(n) => self.real(n)?,
+            Datum::Complex(n) => {
+                let (re, im) = (self.real(&n.re)?, self.real(&n.im)?);
+                self.object(Header::plain(Kind::Compnum), &[re.0, im.0])?
+            }
             Datum::Bytevector(bytes) => {
                 self.bytes(Header::with_length(Kind::Bytevector, bytes.len()), bytes)?
             }
@@ -171,8 +175,8 @@ impl Constants {
         self.codes(Header::with_length(Kind::String, codes.len()), &codes)
     }
 
-    /// An exact number of any kind.
-    fn exact(&mut self, n: &Number) -> Result<Value, CompileError> {
+    /// A real number of any kind.
+    fn real(&mut self, n: &Number) -> Result<Value, CompileError> {
         match n {
             Number::Fix(n) => self.datum(&Datum::Fixnum(*n)),
             Number::Flo(x) => self.datum(&Datum::Flonum(*x)),
@@ -181,8 +185,8 @@ impl Constants {
                 self.codes(Header::bignum(n.sign() == Sign::Minus, digits.len()), &digits)
             }
             Number::Rat(r) => {
-                let numerator = self.exact(&Number::integer(r.numer().clone()))?;
-                let denominator = self.exact(&Number::integer(r.denom().clone()))?;
+                let numerator = self.real(&Number::integer(r.numer().clone()))?;
+                let denominator = self.real(&Number::integer(r.denom().clone()))?;
                 self.object(Header::plain(Kind::Ratnum), &[numerator.0, denominator.0])
             }
         }

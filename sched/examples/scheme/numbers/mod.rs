@@ -1,4 +1,4 @@
-//! The tower of real numbers: fixnums, bignums and ratios, which are exact, and flonums.
+//! The tower of real numbers: fixnums, bignums and ratios, which are exact, and flonums; and pairs of them, complex numbers.
 //!
 //! ```text
 //!   Fix(i64)   63 bits, in the value itself
@@ -11,6 +11,7 @@
 //! objects, and [`Machine::number`](super::machine::Machine::number) makes objects of them.
 
 pub mod arithmetic;
+pub mod complex;
 pub mod division;
 pub mod inexact;
 pub mod order;

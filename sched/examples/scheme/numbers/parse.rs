@@ -8,6 +8,7 @@
 use num_bigint::BigInt;
 use num_traits::{Num, Pow, Zero};
 
+use super::complex::Complex;
 use super::{Number, Rational};
 
 /// The largest exponent of an exact decimal: `#e1e999999999` would fill the memory.
@@ -128,18 +129,28 @@ pub fn looks_like_one(text: &str) -> bool {
     plain.strip_prefix('.').unwrap_or(plain).starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Is it written like a complex number: `1+2i`, `-i`, `1@2`?
-pub fn is_complex(text: &str) -> bool {
-    let is_real = |part: &str| number(part, 10).is_some();
-    if let Some((magnitude, angle)) = text.split_once('@') {
-        return is_real(magnitude) && is_real(angle);
+/// The complex number that `text` denotes: `1+2i`, `-i`, `1@2`. Never a real one's text.
+pub fn complex(text: &str, radix: u32) -> Option<Complex> {
+    let (prefix, rest) = split_prefix(text)?;
+    let part = |part: &str| number(&format!("{prefix}{part}"), radix);
+    if let Some((magnitude, angle)) = rest.split_once('@') {
+        return Some(Complex::polar(&part(magnitude)?, &part(angle)?));
     }
-    let Some(parts) = text.strip_suffix('i') else { return false };
-    // A sign may stand in an exponent, too.
-    let mut signs = parts.char_indices().filter(|(_, c)| "+-".contains(*c)).map(|(at, _)| parts.split_at(at));
-    signs.any(|(real, imaginary)| {
-        (real.is_empty() || is_real(real)) && (imaginary.len() == 1 || is_real(imaginary))
+    let parts = rest.strip_suffix(['i', 'I'])?;
+    // A sign may stand in an exponent, too: the last one that leaves two numbers is it.
+    let signs = parts.char_indices().rev().filter(|(_, c)| "+-".contains(*c));
+    let mut splits = signs.map(|(at, _)| parts.split_at(at));
+    splits.find_map(|(re, im)| {
+        let re = if re.is_empty() { Number::Fix(0) } else { part(re)? };
+        let im = if im.len() == 1 { part(&format!("{im}1"))? } else { part(im)? };
+        Some(Complex { re, im })
     })
+}
+
+/// The prefixes of a number, `#e` and the like, and what follows them.
+fn split_prefix(text: &str) -> Option<(&str, &str)> {
+    let count = text.as_bytes().chunks(2).take_while(|pair| pair[0] == b'#' && pair.len() == 2).count();
+    text.is_char_boundary(2 * count).then(|| text.split_at(2 * count))
 }
 
 #[cfg(test)]
@@ -157,12 +168,33 @@ mod tests {
     }
 
     #[test]
-    fn complex_numbers_are_known_as_such() {
-        for text in ["+i", "-i", "1+2i", "1.5e3-2e-4i", "+inf.0i", "1/2+3/4i", "1@2", "-1.5@+2", "+2i"] {
-            assert!(is_complex(text) && ten(text).is_none(), "{text}");
+    fn complex_numbers_in_every_notation() {
+        let parts = |text: &str| complex(text, 10).and_then(|z| z.in_radix(10));
+        for (text, shown) in [
+            ("+i", "+i"),
+            ("-i", "-i"),
+            ("1+2i", "1+2i"),
+            ("1.5e3-2e-4i", "1500.0-0.0002i"),
+            ("+inf.0i", "+inf.0i"),
+            ("-nan.0-inf.0i", "+nan.0-inf.0i"),
+            ("1/2+3/4i", "1/2+3/4i"),
+            ("+2i", "+2i"),
+            ("#xa-fi", "10-15i"),
+            ("#e1.5-.5i", "3/2-1/2i"),
+            ("#i#b1+i", "1.0+1.0i"),
+            ("1e-2-1e-2I", "0.01-0.01i"),
+        ] {
+            assert_eq!(parts(text).as_deref(), Some(shown), "{text}");
+            assert_eq!(ten(text), None, "{text}");
         }
-        for text in ["i", "hi", "a+i", "+", "-", "1+", "x@y", "1@", "a-i", "+hi", "...", "->i", "1+i2"] {
-            assert!(!is_complex(text), "{text}");
+        assert_eq!(complex("1@0", 10), Some(Complex::real(Number::Fix(1))));
+        let polar = complex("2@1.5", 10).expect("polar");
+        assert!((polar.angle() - 1.5).abs() < 1e-12 && (polar.magnitude().inexact() - 2.0).abs() < 1e-12);
+        for text in [
+            "i", "hi", "a+i", "+", "-", "1+", "x@y", "1@", "a-i", "+hi", "...", "->i", "1+i2", "#", "#x", "",
+            "#λi",
+        ] {
+            assert_eq!(complex(text, 10), None, "{text}");
         }
     }
 
@@ -257,6 +289,7 @@ mod tests {
         #[test]
         fn no_text_is_a_panic(text in "[-+.#0-9eEixbdinfa/]{0,12}", radix in 2_u32..=36) {
             let _ = number(&text, radix);
+            let _ = complex(&text, radix);
         }
     }
 }

@@ -18,11 +18,6 @@
 (define (exact-ceiling x) (exact (ceiling x)))
 (define (exact-truncate x) (exact (truncate x)))
 
-; Every number is real.
-(define (real-part x) (+ x 0))
-(define (imag-part x) (- x x))
-(define (angle x) (if (negative? x) (atan 0 -1) 0))
-
 (define (bitwise-or . all) (apply bitwise-ior all))
 (define (shift-left n k) (arithmetic-shift n k))
 (define (shift-right n k) (arithmetic-shift n (- k)))
@@ -99,13 +94,3 @@
 (define (floor/ a b) (values (floor-quotient a b) (floor-remainder a b)))
 (define (truncate/ a b) (values (quotient a b) (remainder a b)))
 (define (div-and-mod a b) (floor/ a b))
-
-; All numbers are real. What makes others says that there are none.
-(define (make-rectangular real imaginary)
-  (if (eqv? imaginary 0) real (%no-complex "make-rectangular" (list real imaginary))))
-
-(define (make-polar magnitude angle)
-  (if (eqv? angle 0) magnitude (%no-complex "make-polar" (list magnitude angle))))
-
-(define (%no-complex name parts)
-  (raise (%make-condition (string-append name ": this Scheme has no complex numbers:") parts)))

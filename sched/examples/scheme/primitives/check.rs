@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use num_bigint::{BigInt, Sign};
 
 use crate::scheme::fault::Fault;
+use crate::scheme::numbers::complex::Complex;
 use crate::scheme::numbers::{Number, Rational};
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
@@ -32,6 +33,7 @@ pub fn object(
         Kind::Closure => "a procedure",
         Kind::Box => "a box",
         Kind::Bignum | Kind::Ratnum => "an exact number",
+        Kind::Compnum => "a complex number",
         Kind::Bytevector => "a bytevector",
         Kind::Table => "a hash table",
         Kind::Port => "a port",
@@ -135,9 +137,27 @@ pub fn flonum(object: ObjectRef) -> f64 {
     f64::from_bits(object.word(1).load(Ordering::Relaxed))
 }
 
-/// A number.
+/// A real number.
 pub fn number(procedure: &'static str, position: usize, value: Value) -> Result<Number, Fault> {
-    Number::of(value).ok_or_else(|| wrong(procedure, position, "a number", value))
+    let expected = if ObjectRef::of(value, Kind::Compnum).is_some() { "a real number" } else { "a number" };
+    Number::of(value).ok_or_else(|| wrong(procedure, position, expected, value))
+}
+
+impl Complex {
+    /// The number that `value` is, if it is one, real or not.
+    pub fn of(value: Value) -> Option<Complex> {
+        match ObjectRef::of(value, Kind::Compnum) {
+            Some(object) => {
+                Some(Complex { re: Number::of(object.field(1))?, im: Number::of(object.field(2))? })
+            }
+            None => Number::of(value).map(Complex::real),
+        }
+    }
+}
+
+/// A number, real or not.
+pub fn complex(procedure: &'static str, position: usize, value: Value) -> Result<Complex, Fault> {
+    Complex::of(value).ok_or_else(|| wrong(procedure, position, "a number", value))
 }
 
 /// The range that optional arguments `start` and `end` select from a sequence.

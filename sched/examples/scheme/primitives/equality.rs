@@ -30,6 +30,8 @@ pub fn same(a: Value, b: Value) -> bool {
         (Some(Kind::Flonum), Some(Kind::Flonum)) => flonum(x).to_bits() == flonum(y).to_bits(),
         (Some(Kind::Bignum), Some(Kind::Bignum)) => x.header() == y.header() && same_codes(x, y),
         (Some(Kind::Ratnum), Some(Kind::Ratnum)) => Number::of(a) == Number::of(b),
+        // Their parts are real: this goes no deeper.
+        (Some(Kind::Compnum), Some(Kind::Compnum)) => (1..=2).all(|i| same(x.field(i), y.field(i))),
         _ => false,
     }
 }

@@ -34,6 +34,10 @@ pub fn identity(value: Value) -> u64 {
 
 /// For `eqv?`: numbers by their value.
 pub fn number_or_identity(value: Value) -> u64 {
+    if let Some(parts) = ObjectRef::of(value, Kind::Compnum) {
+        let [re, im] = [1, 2].map(|i| number_or_identity(parts.field(i)));
+        return (re ^ im.rotate_left(1)) & MASK;
+    }
     let kind = ObjectRef::any(value).and_then(|object| object.header().kind());
     if !matches!(kind, Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum)) {
         return identity(value);

@@ -11,6 +11,7 @@ pub mod boxes;
 pub mod bytevectors;
 pub mod characters;
 pub mod check;
+pub mod complex;
 pub mod concurrency;
 pub mod control;
 pub mod equality;
@@ -148,6 +149,7 @@ pub fn all() -> Vec<Primitive> {
         lists::table(),
         predicates::table(),
         equality::table(),
+        complex::table(),
         exact::table(),
         inexact::table(),
         integers::table(),

@@ -30,7 +30,11 @@ fn number_to_string(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     let name = "number->string";
     let radix = radix(name, all)?;
     let value = all.get(0).unwrap_or(Value::NIL);
-    let text = print::in_radix(&check::number(name, 1, value)?, radix);
+    let number = check::complex(name, 1, value)?;
+    let text = match number.into_real() {
+        Ok(real) => print::in_radix(&real, radix),
+        Err(number) => number.in_radix(radix),
+    };
     machine.string_from(&text.ok_or_else(|| check::wrong(name, 1, "exact, or the radix 10", value))?)
 }
 
@@ -39,5 +43,9 @@ fn string_to_number(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     let name = "string->number";
     let radix = radix(name, all)?;
     let text = text(check::object(name, 1, all.get(0).unwrap_or(Value::NIL), Kind::String)?);
-    parse::number(&text, radix).map_or(Ok(Value::FALSE), |n| machine.number(n))
+    match (parse::number(&text, radix), parse::complex(&text, radix)) {
+        (Some(n), _) => machine.number(n),
+        (None, Some(n)) => machine.complex(n),
+        (None, None) => Ok(Value::FALSE),
+    }
 }

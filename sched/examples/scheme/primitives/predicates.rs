@@ -1,6 +1,7 @@
 //! What a value is.
 
 use crate::scheme::numbers::Number;
+use crate::scheme::numbers::complex::Complex;
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::value::Value;
 
@@ -19,8 +20,8 @@ pub fn table() -> Vec<Primitive> {
         Primitive::one("procedure?", |_, v| answer(is(v, Kind::Closure))),
         Primitive::one("vector?", |_, v| answer(is(v, Kind::Vector))),
         Primitive::one("eof-object?", |_, v| answer(v == Value::EOF)),
-        Primitive::one("number?", |_, v| answer(Number::of(v).is_some())),
-        Primitive::one("complex?", |_, v| answer(Number::of(v).is_some())),
+        Primitive::one("number?", |_, v| answer(Complex::of(v).is_some())),
+        Primitive::one("complex?", |_, v| answer(Complex::of(v).is_some())),
         Primitive::one("real?", |_, v| answer(Number::of(v).is_some())),
         Primitive::one("rational?", |_, v| {
             answer(Number::of(v).is_some_and(|n| !matches!(n, Number::Flo(x) if !x.is_finite())))

@@ -225,6 +225,7 @@ impl Builder<'_> {
             Datum::Fixnum(n) => self.machine.number(Number::small(*n)),
             Datum::Flonum(x) => self.machine.flonum(*x),
             Datum::Exact(n) => self.machine.number((**n).clone()),
+            Datum::Complex(n) => self.machine.complex((**n).clone()),
             Datum::Bool(b) => Ok(Value::boolean(*b)),
             Datum::Char(c) => Ok(Value::character(*c)),
             Datum::String(text) => self.machine.string_from(text),

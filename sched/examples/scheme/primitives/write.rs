@@ -7,6 +7,7 @@ use crate::scheme::value::Value;
 
 use std::collections::HashMap;
 
+use crate::scheme::numbers::complex::Complex;
 use crate::scheme::numbers::{Number, parse, print};
 
 use super::bytevectors::bytes;
@@ -87,6 +88,9 @@ impl Printer {
         if let Some(number) = Number::of(value) {
             return self.out.push_str(&print::decimal(&number));
         }
+        if let Some(number) = Complex::of(value) {
+            return self.out.push_str(&number.in_radix(10).unwrap_or_default());
+        }
         if let Some(c) = value.as_char() {
             return self.character(c);
         }
@@ -140,7 +144,9 @@ impl Printer {
             }
             Some(Kind::Channel) => self.numbered_object("channel", Channel::new(object).number()),
             Some(Kind::Task) => self.numbered_object("task", TaskObject::new(object).number()),
-            Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum) | None => self.out.push_str("#<unknown>"),
+            Some(Kind::Flonum | Kind::Bignum | Kind::Ratnum | Kind::Compnum) | None => {
+                self.out.push_str("#<unknown>")
+            }
         }
     }
 
@@ -252,7 +258,7 @@ fn constant(value: Value) -> &'static str {
 fn is_plain(name: &str) -> bool {
     let odd = |c: char| c.is_whitespace() || c.is_control() || "()[]{}\"';`,|".contains(c);
     let number = parse::number(name, 10).is_some()
-        || parse::is_complex(name)
+        || parse::complex(name, 10).is_some()
         || (parse::looks_like_one(name) && !["1+", "1-", "-1+"].contains(&name));
     !name.is_empty() && name != "." && !name.starts_with('#') && !name.contains(odd) && !number
 }

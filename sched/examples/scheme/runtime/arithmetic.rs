@@ -4,15 +4,22 @@ use std::cmp::Ordering as Order;
 
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
+use crate::scheme::numbers::complex::Complex;
 use crate::scheme::numbers::{Number, arithmetic};
 use crate::scheme::object::{Kind, ObjectRef};
 use crate::scheme::primitives::Outcome;
-use crate::scheme::primitives::check::{flonum, number};
+use crate::scheme::primitives::check::{self, flonum, number};
+use crate::scheme::primitives::complex;
 use crate::scheme::value::Value;
 
 /// The two operands of `procedure`.
 fn operands(procedure: &'static str, a: Value, b: Value) -> Result<(Number, Number), Fault> {
     Ok((number(procedure, 1, a)?, number(procedure, 2, b)?))
+}
+
+/// The same, if both are real.
+fn reals(a: Value, b: Value) -> Option<(Number, Number)> {
+    Some((Number::of(a)?, Number::of(b)?))
 }
 
 /// A flonum or fixnum as a flonum, of which at least one of two is one: the case that has to be quick.
@@ -31,8 +38,10 @@ pub fn sum(machine: &Machine<'_>, a: Value, b: Value) -> Outcome {
     if let Some((a, b)) = quick(a, b) {
         return machine.flonum(a + b);
     }
-    let (a, b) = operands("+", a, b)?;
-    machine.number(arithmetic::sum(&a, &b))
+    let Some((x, y)) = reals(a, b) else {
+        return complex::combine(machine, "+", a, b, Complex::plus);
+    };
+    machine.number(arithmetic::sum(&x, &y))
 }
 
 /// `(- a b)`.
@@ -40,8 +49,10 @@ pub fn difference(machine: &Machine<'_>, a: Value, b: Value) -> Outcome {
     if let Some((a, b)) = quick(a, b) {
         return machine.flonum(a - b);
     }
-    let (a, b) = operands("-", a, b)?;
-    machine.number(arithmetic::difference(&a, &b))
+    let Some((x, y)) = reals(a, b) else {
+        return complex::combine(machine, "-", a, b, Complex::minus);
+    };
+    machine.number(arithmetic::difference(&x, &y))
 }
 
 /// `(* a b)`.
@@ -49,8 +60,10 @@ pub fn product(machine: &Machine<'_>, a: Value, b: Value) -> Outcome {
     if let Some((a, b)) = quick(a, b) {
         return machine.flonum(a * b);
     }
-    let (a, b) = operands("*", a, b)?;
-    machine.number(arithmetic::product(&a, &b))
+    let Some((x, y)) = reals(a, b) else {
+        return complex::combine(machine, "*", a, b, Complex::times);
+    };
+    machine.number(arithmetic::product(&x, &y))
 }
 
 /// `(/ a b)`.
@@ -58,9 +71,12 @@ pub fn quotient(machine: &Machine<'_>, a: Value, b: Value) -> Outcome {
     if let (Some((x, y)), false) = (quick(a, b), b == Value::index(0)) {
         return machine.flonum(x / y);
     }
-    let (a, b) = operands("/", a, b)?;
-    let quotient = arithmetic::quotient(&a, &b);
-    machine.number(quotient.ok_or(Fault::DivisionByZero { procedure: "/" })?)
+    let by_zero = || Fault::DivisionByZero { procedure: "/" };
+    let Some((x, y)) = reals(a, b) else {
+        let quotient = check::complex("/", 1, a)?.over(&check::complex("/", 2, b)?);
+        return machine.complex(quotient.ok_or_else(by_zero)?);
+    };
+    machine.number(arithmetic::quotient(&x, &y).ok_or_else(by_zero)?)
 }
 
 macro_rules! entry {
@@ -90,6 +106,23 @@ fn order(procedure: &'static str, a: Value, b: Value) -> Result<Option<Order>, F
     operands(procedure, a, b).map(|(a, b)| a.order(&b))
 }
 
+/// Are two numbers, real or not, equal?
+pub fn are_equal(a: Value, b: Value) -> bool {
+    match (reals(a, b), Complex::of(a), Complex::of(b)) {
+        (Some((a, b)), ..) => a.order(&b).is_some_and(Order::is_eq),
+        (None, Some(a), Some(b)) => a.minus(&b).is_zero(),
+        _ => false,
+    }
+}
+
+/// `(= a b)`.
+pub extern "C-unwind" fn equal(task: *const Task, a: Value, b: Value) -> Value {
+    // SAFETY: compiled code passes the task that it runs on.
+    let machine = unsafe { Machine::from_raw(task) };
+    let both = check::complex("=", 1, a).and_then(|_| check::complex("=", 2, b));
+    machine.deliver(both.map(|_| Value::boolean(are_equal(a, b))))
+}
+
 macro_rules! comparison {
     ($($name:ident, $procedure:literal, $holds:path);* $(;)?) => {
         $(#[doc = concat!("`(", $procedure, " a b)`.")]
@@ -103,7 +136,6 @@ macro_rules! comparison {
 }
 
 comparison! {
-    equal, "=", Order::is_eq;
     less, "<", Order::is_lt;
     greater, ">", Order::is_gt;
     less_or_equal, "<=", Order::is_le;
