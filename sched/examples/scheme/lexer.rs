@@ -292,7 +292,10 @@ fn is_bad_number(word: &str) -> bool {
 
 /// A complex number as a datum.
 fn complex_literal(number: Complex) -> Datum {
-    number.into_real().map_or_else(|number| Datum::Complex(Rc::new(number)), literal)
+    match number.as_real() {
+        Some(real) => literal(real.clone()),
+        None => Datum::Complex(Rc::new(number)),
+    }
 }
 
 /// A number as a datum.

@@ -170,13 +170,11 @@ impl<'t> Machine<'t> {
     ///
     /// [`Fault::OutOfMemory`].
     pub fn complex(&self, z: Complex) -> Outcome {
-        match z.into_real() {
-            Ok(real) => self.number(real),
-            Err(z) => {
-                let (re, im) = (self.number(z.re)?, self.number(z.im)?);
-                self.object(Header::plain(Kind::Compnum), &[re, im])
-            }
+        if let Some(real) = z.as_real() {
+            return self.number(real.clone());
         }
+        let (re, im) = (self.number(z.re)?, self.number(z.im)?);
+        self.object(Header::plain(Kind::Compnum), &[re, im])
     }
 
     fn bignum(&self, n: &BigInt) -> Outcome {

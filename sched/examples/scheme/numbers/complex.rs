@@ -43,8 +43,8 @@ impl Complex {
     }
 
     /// The real number that it is, if it is one.
-    pub fn into_real(self) -> Result<Number, Complex> {
-        if self.im == Number::Fix(0) { Ok(self.re) } else { Err(self) }
+    pub fn as_real(&self) -> Option<&Number> {
+        (self.im == Number::Fix(0)).then_some(&self.re)
     }
 
     /// Are both parts exact?

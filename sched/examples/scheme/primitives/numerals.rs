@@ -31,10 +31,7 @@ fn number_to_string(machine: &Machine<'_>, all: &Arguments<'_>) -> Outcome {
     let radix = radix(name, all)?;
     let value = all.get(0).unwrap_or(Value::NIL);
     let number = check::complex(name, 1, value)?;
-    let text = match number.into_real() {
-        Ok(real) => print::in_radix(&real, radix),
-        Err(number) => number.in_radix(radix),
-    };
+    let text = number.as_real().map_or_else(|| number.in_radix(radix), |real| print::in_radix(real, radix));
     machine.string_from(&text.ok_or_else(|| check::wrong(name, 1, "exact, or the radix 10", value))?)
 }
 
