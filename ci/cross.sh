@@ -37,10 +37,8 @@ quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.pack
 logs=$CARGO_TARGET_DIR/logs
 mkdir -p "$logs"
 
-# What is run everywhere. The table's columns are test binaries of these and the next.
+# What is run everywhere. The table's columns are test binaries of these.
 crates=(-p barrier-arch -p unwind-walk --lib --tests)
-# What is run besides on these: x32 and powerpc64le have not been tried.
-further_names=(i686 armv7 aarch64 powerpc64 riscv64 s390x loongarch64)
 # Not the heap's own tests, which have nothing of the architecture, but minutes of addresses to look at.
 further=(-p stack-alloc -p gc-mark --lib)
 for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
@@ -62,13 +60,12 @@ export SCHEME_STACKS=in-turn
 
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.
 ulimit -c 0
-# A test binary that takes longer hangs.
-patience=600
+# A test binary that takes longer hangs: seconds of processor time, and by the clock, should others want the processors, too.
+patience=600 by_the_clock=1800
 
 build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
     rm -f "$logs/$1".{log,json,tests}
-    local what parts=(crates)
-    [[ " ${further_names[*]} " != *" $1 "* ]] || parts+=(further runtime)
+    local what parts=(crates further runtime)
     [[ " ${scheme_names[*]} " != *" $1 "* ]] || parts+=(scheme)
     for what in "${parts[@]}"; do
         local -n selected=$what
@@ -89,7 +86,7 @@ run() { # run NAME: all that was built; the output goes to its log
         [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}")
         # The virtual machine has the program, and not what lies beside its sources.
         [ "$1" != x32 ] || filters=(--skip what_a_fuzzer_found)
-        (cd "$package" && timeout "$patience" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
+        (cd "$package" && ulimit -t "$patience" && timeout "$by_the_clock" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
     done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
 }
 

@@ -56,7 +56,7 @@ pub unsafe fn settle(bars: &StkbarSlice, index: usize, slot: usize, reach: usize
     let saved = saved_for(word, stub.pc(), record, slot, reach).filter(|_| Stub::at(word) == Some(stub));
     let Some(saved_lr_val) = saved else { return false };
     // SAFETY: as the caller promises; only this slot will be looked at.
-    let watch = unsafe { Watch::begin(bars, slot) };
+    let watch = unsafe { Watch::begin(bars, arch::sp_after(slot).wrapping_sub(SLOT_BYTES)) };
     let (position, len) = bars.state();
     make_room_below(bars, index, slot);
     bars.set_record(index, Stkbar { saved_lr_ptr: slot, saved_lr_val });

@@ -44,6 +44,7 @@ pub struct Machine {
     linkage: usize,
     at_cfa: bool,
     pops_more: bool,
+    slots_move: bool,
 }
 
 /// A frame made by hand. Addresses, in bytes.
@@ -72,6 +73,7 @@ impl Machine {
             linkage,
             at_cfa: arch.slot_follows_from_cfa(),
             pops_more: arch.return_may_pop_more,
+            slots_move: arch.slots_move(),
         }
     }
 
@@ -147,11 +149,25 @@ impl Machine {
     ///
     /// The locals are not written to. A return from the frame leaves the stack pointer at `caller.sp`.
     pub fn call(&self, caller: &Frame, locals: usize, return_pc: usize, memory: &mut impl Memory) -> Frame {
-        let sp = caller.sp - self.frame_bytes(locals);
-        let below = |slots: usize| caller.sp - slots * SLOT_BYTES;
+        self.call_apart(caller, locals, 0, return_pc, memory)
+    }
+
+    /// [`Machine::call`], and the function keeps its record `apart` words lower in its frame than it might: it has saved other registers above.
+    /// None where the ABI fixes the slot.
+    pub fn call_apart(
+        &self,
+        caller: &Frame,
+        locals: usize,
+        apart: usize,
+        return_pc: usize,
+        memory: &mut impl Memory,
+    ) -> Frame {
+        let apart = if self.slots_move { apart } else { 0 };
+        let sp = caller.sp - self.frame_bytes(locals) - apart * SLOT_BYTES;
+        let below = |slots: usize| caller.sp - (slots + apart) * SLOT_BYTES;
         let (slot, fp) = match self.record {
             FrameRecord::AtFramePointer(_) => (below(1), below(2)),
-            FrameRecord::BelowFramePointer(_) => (below(1), caller.sp),
+            FrameRecord::BelowFramePointer(_) => (below(1), below(0)),
             FrameRecord::AtStackPointer { return_address } => (caller.sp + return_address, sp),
         };
         let (link, to) = match self.record {

@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `shapes.rs`, `stack.rs`, `heap.rs` | functions, frames by any architecture's rules, objects |
+//! | `apart.rs` | frames whose slots are not where the next function has its own |
 //! | `op.rs`, `program.rs` | what a program does, and the collector beside it |
 //! | `moves.rs` | a stack that moves |
 //! | `life.rs` | all that can become of a stack in its life, against a model |
@@ -11,6 +12,7 @@
 #![allow(dead_code, reason = "every test and bench uses another part")]
 #![allow(missing_docs, unreachable_pub, missing_debug_implementations, reason = "a module of tests")]
 
+pub mod apart;
 pub mod decode;
 pub mod generate;
 pub mod heap;

@@ -18,6 +18,7 @@ impl<U: Unwind + Copy> Program<U> {
     /// Moves to a stack of 2^`log2` bytes, into which it fits.
     pub fn relocate(&mut self, log2: u32) {
         assert!(self.fits(log2), "a stack of 2^{log2} bytes is too small");
+        self.settle();
         let (old, shapes) = (&self.stack, &self.shapes);
         let mut new = SimStack::new(log2, self.spacing, shapes, old.frames[0].shape);
         let up = new.bars.stack_hi().wrapping_sub(old.bars.stack_hi());

@@ -74,6 +74,13 @@ impl<U: Unwind + Copy> Program<U> {
         }
     }
 
+    /// Before barriers are dealt with by the slots that their records say.
+    pub fn settle(&self) {
+        let (stack, registers) = (&self.stack, self.stack.registers(&self.shapes));
+        // SAFETY: nothing runs on the stack.
+        unsafe { gc_mark::settle(&self.unwind, &stack.bars, registers) }.unwrap();
+    }
+
     pub fn run(&mut self, history: &[Op]) {
         history.iter().for_each(|&op| self.step(op));
     }
@@ -94,7 +101,10 @@ impl<U: Unwind + Copy> Program<U> {
         match op {
             Op::Call { shape } => self.call(shape),
             Op::Return { times } => (0..times).for_each(|_| self.ret()),
-            Op::Recover { frames } => self.stack.recover(frames.min(self.stack.frames.len() - 1)),
+            Op::Recover { frames } => {
+                self.settle();
+                self.stack.recover(frames.min(self.stack.frames.len() - 1));
+            }
             Op::New { local } if self.heap.has_room() => self.set_local(local, self.heap.allocate()),
             Op::Take { local } => self.register = self.stack.load(self.local(local)),
             Op::Put { local } => self.set_local(local, self.register),

@@ -27,6 +27,8 @@ pub struct Shapes {
     /// Slot `i` is `i` words above the first local: the slots of a frame are a prefix.
     offsets: Vec<u32>,
     pub machine: Machine,
+    /// Are return addresses kept where each function likes to (`apart.rs`)?
+    apart: bool,
     /// May the program drop frames and tell nobody?
     pub drops_frames: bool,
 }
@@ -46,8 +48,19 @@ impl Shapes {
             shapes: shapes.to_vec(),
             offsets: (0..most).map(offset).collect(),
             machine,
+            apart: false,
             drops_frames: false,
         }
+    }
+
+    /// On another one, each function keeping its return address elsewhere, if the ABI lets it.
+    pub fn apart_on(arch: &Architecture, shapes: &[Shape]) -> Shapes {
+        Shapes { apart: arch.slots_move(), ..Shapes::on(arch, shapes) }
+    }
+
+    /// How many words lie between the function's return slot and its CFA; 0 if it is where frame pointers alone find it.
+    pub fn apart(&self, shape: usize) -> usize {
+        if self.apart { 1 + shape * 5 % 13 } else { 0 }
     }
 
     /// Functions of all kinds, small and large.
@@ -93,7 +106,9 @@ impl Shapes {
 
     /// Bytes of the largest frame.
     pub fn largest(&self) -> usize {
-        self.shapes.iter().map(|shape| self.machine.frame_bytes(shape.locals)).max().unwrap_or(0)
+        let bytes =
+            |(i, shape): (usize, &Shape)| self.machine.frame_bytes(shape.locals) + self.apart(i) * SLOT_BYTES;
+        self.shapes.iter().enumerate().map(bytes).max().unwrap_or(0)
     }
 
     /// From the function's one return address to another place in it.

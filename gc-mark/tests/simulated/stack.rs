@@ -99,26 +99,39 @@ impl SimStack {
         self.sp() - self.bars.base() > bytes + 256
     }
 
+    /// Of a machine whose slots move each function keeps its return address in another place: the word above says how far below the CFA.
     pub fn call(&mut self, shapes: &Shapes, shape: usize) {
         let Live { shape: caller_shape, sp: cfa, slot, fp, locals, .. } = self.running();
         let caller = reference::Frame { sp: cfa, fp, slot, locals };
         let words = shapes.get(shape).locals;
         // All of the frame, also what its callees will have of it: a conservative scan looks there.
-        (cfa - self.machine.frame_bytes(words)..cfa)
+        let apart = shapes.apart(shape);
+        (cfa - self.machine.frame_bytes(words) - apart * SLOT_BYTES..cfa)
             .step_by(SLOT_BYTES)
             .for_each(|address| Words.store(address, 0));
         let reference::Frame { sp, fp, slot, locals } =
-            self.machine.call(&caller, words, shapes.pc(caller_shape), &mut Words);
+            self.machine.call_apart(&caller, words, apart, shapes.pc(caller_shape), &mut Words);
+        if apart > 0 {
+            Words.store(slot + SLOT_BYTES, apart);
+        }
         self.frames.push(Live { shape, sp, cfa, slot, fp, locals });
     }
 
-    /// Calls in place of the running frame, which is gone: the return address, be it a stub, stays in its slot.
+    /// Calls in place of the running frame, which is gone: the return address, be it a stub, goes along.
     pub fn tail_call(&mut self, shapes: &Shapes, shape: usize) {
         let Live { slot, .. } = self.frames.pop().unwrap();
         let word = Words.load(slot);
         self.call(shapes, shape);
-        assert_eq!(self.running().slot, slot, "frames of one caller keep it at one place");
-        Words.store(slot, word);
+        assert!(
+            shapes.apart(shape) > 0 || self.running().slot == slot,
+            "frames of one caller keep it at one place"
+        );
+        let new = self.running().slot;
+        Words.store(new, word);
+        // What nobody has written to is what it was.
+        if slot > new + SLOT_BYTES {
+            Words.store(slot, word);
+        }
     }
 
     /// Returns from the running frame, through a barrier if one is there. Returns whether it was.
