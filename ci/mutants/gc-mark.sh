@@ -148,3 +148,15 @@ mutant back-chain-read-a-word-too-high unwind-walk/src/frame_pointers.rs gc-mark
 ====
     Ok(Step::Caller { cfa: caller, return_slot: caller + return_address + WORD, fp: caller })
 END
+
+mutant moved-barrier-not-settled gc-mark/src/settle.rs gc-mark every_architecture any_life <<'END'
+    if !unwind.slots_move() || bars.is_empty() {
+====
+    if true || !unwind.slots_move() || bars.is_empty() {
+END
+
+mutant records-below-a-moved-barrier-keep-their-slots barrier-arch/src/patch/moved.rs gc-mark every_architecture any_life <<'END'
+        if record.saved_lr_ptr < above {
+====
+        if record.saved_lr_ptr < above || true {
+END

@@ -36,3 +36,9 @@ mutant start-in-the-trampoline-not-seen unwind-walk/src/walk.rs unwind-walk tram
 ====
         if registers.pc != 0 {
 END
+
+mutant barrier-known-by-its-slot-alone unwind-walk/src/barriers.rs gc-mark every_architecture any_life <<'END'
+        let moved_below = if self.met { None } else { reach() };
+====
+        let moved_below = reach().filter(|_| false);
+END

@@ -60,7 +60,7 @@ impl Shapes {
 
     /// How many words lie between the function's return slot and its CFA; 0 if it is where frame pointers alone find it.
     pub fn apart(&self, shape: usize) -> usize {
-        if self.apart { 1 + shape * 5 % 13 } else { 0 }
+        if self.apart { 1 + shape * 23 % 61 } else { 0 }
     }
 
     /// Functions of all kinds, small and large.
