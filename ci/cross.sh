@@ -106,7 +106,7 @@ counts() {
 
 # The table's columns: heading, then test binaries by a pattern.
 columns=(
-    "trampoline=barrier-arch/tests/(against_reference|returns|stepped_instructions|signed|thumb)"
+    "trampoline=barrier-arch/tests/(against_reference|returns|stepped_instructions|signed|thumb|vectors)"
     "switch=barrier-arch/tests/switch"
     "install, remove, …=barrier-arch/(src/lib|tests/(patch|checker|histories|operations_checked|foreign_longjmp|go_[a-z_]*))"
     "walk=unwind-walk/.*"

@@ -35,7 +35,7 @@ mod moved;
 pub use moved::{complete, settle};
 
 use crate::aftermath::Watch;
-use crate::arch::{self, SLOT_BYTES, Slot};
+use crate::arch::{self, SLOT_BYTES, SigningKey, Slot};
 use crate::sanitizer::{read_slot, write_slot};
 use crate::stkbar::{Stkbar, StkbarSlice};
 use crate::stub::{Stub, is_barrier};
@@ -105,7 +105,7 @@ pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
 /// [`install`], where the frame may authenticate its return address (AArch64's `pac-ret`): `cfa` is the frame's canonical
 /// frame address, which the code depends on.
 ///
-/// Whoever walks such frames by unwind tables knows it, and knows from the CIE which key is used: this is for key A.
+/// Whoever walks such frames by unwind tables knows it, and knows from the CIE which key is used ([`SigningKey`]).
 ///
 /// # Errors
 ///
@@ -113,9 +113,14 @@ pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
 ///
 /// # Safety
 ///
-/// As [`install`], and `cfa` is that frame's.
-pub unsafe fn install_signed(bars: &StkbarSlice, slot: usize, cfa: usize) -> Result<(), Refused> {
-    let signed = |pc: usize| arch::sign(pc, cfa);
+/// As [`install`], and `cfa` is that frame's, `key` its function's.
+pub unsafe fn install_signed(
+    bars: &StkbarSlice,
+    slot: usize,
+    cfa: usize,
+    key: SigningKey,
+) -> Result<(), Refused> {
+    let signed = |pc: usize| arch::sign(pc, cfa, key);
     // SAFETY: passed on.
     unsafe {
         replace(bars, slot, |word, stub| {

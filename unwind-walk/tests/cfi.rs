@@ -66,7 +66,13 @@ fn code_without_a_table_is_unknown() {
 fn what_is_no_table_is_refused() {
     static NOTHING: [u8; 4] = [0; 4];
     static NONSENSE: [u8; 16] = [12, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7];
+    // A CIE: length, id, version 1, augmentation, alignment factors 1 and -8, return address 30, one byte of data: the encoding of addresses.
+    // Nothing is wrong with it without the `B` of AArch64's key B.
+    static KEY_B: [u8; 20] = *b"\x10\0\0\0\0\0\0\0\x01zRB\0\x01\x78\x1e\x01\x1b\0\0";
+    static KEY_A: [u8; 20] = *b"\x10\0\0\0\0\0\0\0\x01zR\0\x01\x78\x1e\x01\x1b\0\0\0";
     let mut tables = UnwindTables::new();
+    assert!(matches!(tables.add_code(&KEY_B), Err(BadTable::Unparsable(..))));
+    assert!(matches!(tables.add_code(&KEY_A), Err(BadTable::Empty(_))));
     assert!(matches!(tables.add_code(&NOTHING), Err(BadTable::Empty(_))));
     assert!(matches!(tables.add_code(&NONSENSE), Err(BadTable::Unparsable(..))));
     assert_eq!(tables.code().count(), 0, "nothing was added");

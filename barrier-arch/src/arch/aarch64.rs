@@ -42,7 +42,7 @@ use core::arch::{asm, naked_asm};
 use core::sync::atomic::AtomicUsize;
 
 use super::table::{END, PAD, SEARCHING_TAILS, TAILS, is_trampoline};
-use super::{Context, RecoverPoint};
+use super::{Context, RecoverPoint, SigningKey};
 use crate::personality;
 use crate::stkbar::StkbarSlice;
 
@@ -260,12 +260,16 @@ pub const fn strip(word: usize) -> usize {
     word & 0xffff_ffff_ffff
 }
 
-/// The return address `pc` as a function with canonical frame address `cfa` would sign it (key A). `None` where this machine
+/// The return address `pc` as a function with canonical frame address `cfa` would sign it. `None` where this machine
 /// does not authenticate.
-pub fn sign(pc: usize, cfa: usize) -> Option<usize> {
+pub fn sign(pc: usize, cfa: usize, key: SigningKey) -> Option<usize> {
+    let signed = match key {
+        SigningKey::A => pacia,
+        SigningKey::B => pacib,
+    };
     // The code has seven bits at least and may be zero by chance: eight times is not chance.
-    let authenticates = (0..8).any(|modifier| pacia(pc, 16 * modifier) != pc);
-    authenticates.then(|| pacia(pc, cfa))
+    let authenticates = (0..8).any(|modifier| signed(pc, 16 * modifier) != pc);
+    authenticates.then(|| signed(pc, cfa))
 }
 
 fn pacia(pc: usize, modifier: usize) -> usize {
@@ -273,6 +277,15 @@ fn pacia(pc: usize, modifier: usize) -> usize {
     // SAFETY: PACIA1716: changes x17 alone, and nothing at all where there is no authentication.
     unsafe {
         asm!("hint #8", inout("x17") pc => signed, in("x16") modifier, options(nomem, nostack, preserves_flags));
+    }
+    signed
+}
+
+fn pacib(pc: usize, modifier: usize) -> usize {
+    let signed;
+    // SAFETY: PACIB1716: as above.
+    unsafe {
+        asm!("hint #10", inout("x17") pc => signed, in("x16") modifier, options(nomem, nostack, preserves_flags));
     }
     signed
 }

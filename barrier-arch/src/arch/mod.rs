@@ -96,6 +96,15 @@ pub const SLOTS_MOVE: bool = match description::host() {
     None => false,
 };
 
+/// Which of its keys AArch64 code authenticates its return addresses with: key B if the augmentation string of its frames' CIE has a `B`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningKey {
+    /// `paciasp`: what compilers choose by themselves.
+    A,
+    /// `pacibsp`: `-mbranch-protection=pac-ret+b-key`.
+    B,
+}
+
 /// Stack pointer after a return through `slot`, for a frame that ends where its slot does: the lowest it can be.
 pub const fn sp_after(slot: usize) -> usize {
     (slot + SLOT_BYTES).wrapping_sub(target::LINKAGE_BYTES)

@@ -51,7 +51,7 @@ use core::arch::{asm, naked_asm};
 use core::sync::atomic::AtomicUsize;
 
 use super::table::{END, PAD, SEARCHING_TAILS, TAILS, is_trampoline};
-use super::{Context, RecoverPoint};
+use super::{Context, RecoverPoint, SigningKey};
 use crate::personality;
 use crate::stkbar::StkbarSlice;
 
@@ -274,7 +274,7 @@ pub const fn strip(word: usize) -> usize {
 
 /// There is no authentication: `None`.
 #[inline(always)]
-pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
+pub fn sign(_pc: usize, _cfa: usize, _key: SigningKey) -> Option<usize> {
     None
 }
 

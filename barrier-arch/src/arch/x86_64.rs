@@ -39,7 +39,7 @@
 use core::arch::{asm, global_asm, naked_asm};
 
 use super::table::{END, PAD, SEARCHING_TAILS, TAILS, is_trampoline, landing_pad};
-use super::{Context, RecoverPoint};
+use super::{Context, RecoverPoint, SigningKey};
 use crate::personality;
 use crate::stkbar::StkbarSlice;
 use crate::stub::Stub;
@@ -349,7 +349,7 @@ pub const fn strip(word: usize) -> usize {
 
 /// There is no authentication: `None`.
 #[inline(always)]
-pub fn sign(_pc: usize, _cfa: usize) -> Option<usize> {
+pub fn sign(_pc: usize, _cfa: usize, _key: SigningKey) -> Option<usize> {
     None
 }
 

@@ -35,7 +35,7 @@
 //! On all of them a tail call of [`arch::switch`](crate::arch::switch) leaves a stack with the stub where it will go on: see [`complete`].
 
 use crate::aftermath::Watch;
-use crate::arch::{self, Context, SLOT_BYTES, Slot};
+use crate::arch::{self, Context, SLOT_BYTES, SigningKey, Slot};
 use crate::sanitizer::{read_slot, write_slot};
 use crate::stkbar::{Stkbar, StkbarSlice};
 use crate::stub::Stub;
@@ -97,8 +97,9 @@ fn saved_for(word: usize, stub: usize, record: Stkbar, slot: usize, reach: usize
         return Some(saved);
     }
     let cfas = (slot + SLOT_BYTES).next_multiple_of(16)..=reach;
-    let cfa = cfas.step_by(16).find(|&cfa| arch::sign(stub, cfa) == Some(word))?;
-    arch::sign(pc, cfa)
+    let signatures = cfas.step_by(16).flat_map(|cfa| [(cfa, SigningKey::A), (cfa, SigningKey::B)]);
+    let (cfa, key) = { signatures }.find(|&(cfa, key)| arch::sign(stub, cfa, key) == Some(word))?;
+    arch::sign(pc, cfa, key)
 }
 
 /// Keeps the records in order (I2): those before `index` are hit, or dead, and their slots mean nothing any more.

@@ -12,6 +12,8 @@
 //! * Nothing is cached: a step parses its row each time, some half a microsecond.
 //! * Only what stands in [`Registers`] is tracked. A frame whose canonical frame address depends on another register cannot be
 //!   unwound (gcc and LLVM make none but in the first instructions of functions that realign the stack).
+//! * Tables with an augmentation that is not understood are refused, or their code is unknown: so AArch64's `B`, of code that signs return addresses
+//!   with key B (whoever reads such tables tells [`install_signed`](barrier_arch::patch::install_signed) the key).
 //! * The outermost frame is `barrier_arch`'s `stack_base`, or one whose table says that it has no caller.
 
 mod module;
