@@ -2,7 +2,7 @@
 //!
 //! | | a vector result, by the ABI | |
 //! |---|---|---|
-//! | RISC-V, V | psABI: in memory or integer registers; in the vector calling convention variant in v8 to v23, with `vl` and `vtype` of no one's | here, all 32 |
+//! | RISC-V, V | psABI: in memory or integer registers; in the variant for vectors in v8 to v23 | here, all 32, and `vl` and `vtype` |
 //! | LoongArch, LSX | psABI: in integer registers, as any 16 bytes | here, all 32: whoever agrees on more, as `gcc -fipa-ra` does, may |
 //!
 //! Of the other machines vectors are results of the ordinary convention, which `against_reference` and `returns` have. A machine without
@@ -108,10 +108,18 @@ const USE: [u64; 2] = [3, 0xd1];
 #[unsafe(naked)]
 extern "C" fn outer(look: &mut Look<'_>, before: &Registers, after: &mut Registers) {
     naked_asm!(
-        "addi.d $sp, $sp, -32",
-        "st.d $ra, $sp, 24",
-        "st.d $fp, $sp, 16",
-        "addi.d $fp, $sp, 32",
+        "addi.d $sp, $sp, -112",
+        "st.d $ra, $sp, 104",
+        "st.d $fp, $sp, 96",
+        "addi.d $fp, $sp, 112",
+        "fst.d $f24, $sp, 32",
+        "fst.d $f25, $sp, 40",
+        "fst.d $f26, $sp, 48",
+        "fst.d $f27, $sp, 56",
+        "fst.d $f28, $sp, 64",
+        "fst.d $f29, $sp, 72",
+        "fst.d $f30, $sp, 80",
+        "fst.d $f31, $sp, 88",
         "st.d $a2, $sp, 0",
         "bl {inner}",
         "ld.d $t0, $sp, 0",
@@ -121,9 +129,17 @@ extern "C" fn outer(look: &mut Look<'_>, before: &Registers, after: &mut Registe
         ".irp i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
         ".word 0x2c400000 | ((16 * \\i) << 10) | (12 << 5) | \\i", // vst vr\i, $t0, 16·i
         ".endr",
-        "ld.d $fp, $sp, 16",
-        "ld.d $ra, $sp, 24",
-        "addi.d $sp, $sp, 32",
+        "fld.d $f24, $sp, 32",
+        "fld.d $f25, $sp, 40",
+        "fld.d $f26, $sp, 48",
+        "fld.d $f27, $sp, 56",
+        "fld.d $f28, $sp, 64",
+        "fld.d $f29, $sp, 72",
+        "fld.d $f30, $sp, 80",
+        "fld.d $f31, $sp, 88",
+        "ld.d $fp, $sp, 96",
+        "ld.d $ra, $sp, 104",
+        "addi.d $sp, $sp, 112",
         "ret",
         inner = sym inner,
     )
