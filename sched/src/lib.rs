@@ -109,7 +109,7 @@
 //!
 //! [`Language::movable`] says that it does. `integration-tests/src/compiled.rs` is the smallest such language.
 //!
-//! Tasks of compiled code run on `x86_64`, `aarch64` and `riscv64` ([`COMPILED_TASK_ARCHITECTURES`]); elsewhere they are refused when they are to be started. Closures run
+//! Tasks of compiled code run on `x86_64`, `aarch64`, `riscv64` and `s390x` ([`COMPILED_TASK_ARCHITECTURES`]); elsewhere they are refused when they are to be started. Closures run
 //! wherever there is a trampoline.
 //!
 //!

@@ -10,7 +10,7 @@ use num_bigint::{BigInt, Sign};
 
 pub use gc_mark::heap::AllocCache;
 
-use super::continuation::base::scheme_leave;
+use super::continuation::base::{BASE_BYTES, scheme_leave};
 use super::continuation::state::{Dynamic, Rest};
 use super::fault::{Failure, Fault};
 use super::language::Scheme;
@@ -337,10 +337,9 @@ impl<'t> Machine<'t> {
 
     fn leave_with(&self, failure: Failure) -> ! {
         self.give_up(failure);
-        let base = self.base();
-        self.current.skip_barriers(base);
+        self.current.skip_barriers(self.below_base());
         // SAFETY: the frame of `scheme_base` lies there; `run` has called it. All below is dropped, its barriers skipped.
-        unsafe { scheme_leave(base) }
+        unsafe { scheme_leave(self.base()) }
     }
 
     /// Notes how the program ended, and that its frames are as good as gone.
@@ -359,6 +358,11 @@ impl<'t> Machine<'t> {
     /// Address of the frame record of `scheme_base`, under which compiled code runs.
     pub fn base(&self) -> usize {
         self.top() - self.state().continuation.base_depth()
+    }
+
+    /// Stack pointer of `scheme_base` while what it has called runs, or has returned.
+    pub fn below_base(&self) -> usize {
+        self.base() - BASE_BYTES
     }
 
     /// Sets what lies beyond the base.

@@ -132,6 +132,12 @@ cfg_select! {
             Registers { pc: of(libc::REG_PC), sp: of(libc::REG_SP), fp: of(libc::REG_S0) }
         }
     }
+    target_arch = "s390x" => {
+        fn interrupted(context: &libc::mcontext_t) -> Registers {
+            let sp = context.gregs[15] as usize;
+            Registers { pc: context.psw.addr as usize, sp, fp: sp }
+        }
+    }
     target_arch = "aarch64" => {
         fn interrupted(context: &libc::mcontext_t) -> Registers {
             Registers { pc: context.pc as usize, sp: context.sp as usize, fp: context.regs[29] as usize }

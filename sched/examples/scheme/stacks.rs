@@ -31,6 +31,7 @@ use stack_alloc::GuardPages;
 
 use super::cli::Stacks;
 use super::continuation::base::CALL_CC_BYTES;
+use super::continuation::record::FOR_CALLEES;
 use super::language::Scheme;
 
 /// Bytes below the limit. A helper runs on the stack of the program that calls it, and is not asked whether it fits; and
@@ -49,7 +50,8 @@ pub const FRAME_BYTES: usize = 704;
 
 /// What frames of stacks that move may use below the limit: the largest frame with its record; the small ones of code that does not check, wrappers of
 /// primitives, what captures a continuation and what raises faults; and what a native call pushes.
-pub const SLACK: Movable = Movable { slack: FRAME_BYTES + 24 + 128 + UNCHECKED_BYTES + NATIVE_CALL_BYTES };
+pub const SLACK: Movable =
+    Movable { slack: FRAME_BYTES + 24 + 128 + 2 * FOR_CALLEES + UNCHECKED_BYTES + NATIVE_CALL_BYTES };
 
 const UNCHECKED_BYTES: usize = if CALL_CC_BYTES < 128 { 128 } else { CALL_CC_BYTES };
 

@@ -43,8 +43,13 @@ impl Write for Kept {
     }
 }
 
-/// How many there were.
-static TRIALS: AtomicUsize = AtomicUsize::new(0);
+/// With `SCHEME_STACKS=in-turn` in the environment, for emulated processors, which are slow: which turn this is. Of the ways to run a program one is
+/// taken then, and another one the next time.
+pub fn turn() -> Option<usize> {
+    static TURNS: AtomicUsize = AtomicUsize::new(0);
+    let in_turn = std::env::var_os("SCHEME_STACKS").is_some_and(|stacks| stacks == "in-turn");
+    in_turn.then(|| TURNS.fetch_add(1, Ordering::Relaxed))
+}
 
 /// How a test runs its program.
 pub struct Trial {
@@ -73,11 +78,10 @@ impl Trial {
 
     /// Runs `source`, on a reserved stack and on one that moves: what it wrote, and the last value or the failure, which must be the same on both.
     ///
-    /// With `SCHEME_STACKS=in-turn` in the environment on one of them, the other one the next time: for emulated processors, which are slow.
+    /// If tests take [turns](turn), on one of them, on the other one the next time.
     pub fn run(self, file: &str, source: &str) -> (String, Result<String, String>) {
-        if std::env::var_os("SCHEME_STACKS").is_some_and(|stacks| stacks == "in-turn") {
-            let moving = TRIALS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
-            return if moving { self.on(Stacks::Copy) } else { self }.run_once(file, source);
+        if let Some(turn) = turn() {
+            return if turn.is_multiple_of(2) { self.on(Stacks::Copy) } else { self }.run_once(file, source);
         }
         let moving = self.on(Stacks::Copy).run_once(file, source);
         let reserved = self.run_once(file, source);

@@ -56,6 +56,9 @@ pub(crate) const SUPPORTED: bool = arch::SUPPORTED;
 /// Bytes that [`native_call`] takes of the task's own stack: the registers that the C convention preserves.
 pub const NATIVE_CALL_BYTES: usize = arch::SAVED_BYTES;
 
+/// What lies above the outermost frame of a task of compiled code.
+pub(crate) const OUTERMOST_BYTES: usize = arch::OUTERMOST_BYTES;
+
 /// Where the frames of tasks of compiled code lie.
 ///
 /// Tasks that are a closure always have a reserved stack: native frames cannot move.

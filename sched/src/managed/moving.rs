@@ -10,7 +10,7 @@ use barrier_arch::description::{self, FrameRecord};
 use unwind_walk::Registers;
 
 use super::StackMode;
-use super::arch::FP_SLOT;
+use super::arch::{FP_SLOT, SAVED_SP};
 use super::native::saved;
 use crate::collector::fatal;
 use crate::current::Current;
@@ -198,7 +198,8 @@ unsafe fn move_to<L: Language>(task: &Task<L>, mover: &dyn MoveStacks, new: Task
     }
 }
 
-/// Shows the saved frame pointers in the new copy: one in the saved registers, then one in each frame record that those lead to.
+/// Shows the saved frame pointers in the new copy: one in the saved registers, then one in each frame record that those lead to. Where callees save the
+/// stack pointer, that lies at a fixed distance from where a back chain leads; whatever else lies there is no address of the stack, or of nobody.
 fn shift_frame_pointers(old_sp: usize, by: usize, shift: Shift<'_>) {
     let mut slot = old_sp + FP_SLOT;
     loop {
@@ -210,6 +211,7 @@ fn shift_frame_pointers(old_sp: usize, by: usize, shift: Shift<'_>) {
         }
         shift(copy);
         slot = FRAME_RECORD.link(pointer);
+        SAVED_SP.into_iter().for_each(|at| shift((slot + at).wrapping_add(by) as *mut usize));
     }
 }
 

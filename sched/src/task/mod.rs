@@ -41,9 +41,6 @@ use state::State;
 /// Stored over a stack limit, it makes the next prologue check fail: the task comes to a safepoint.
 pub const POISON: usize = usize::MAX;
 
-/// What lies above the outermost frame of a task of compiled code, as `barrier_arch::arch::prepare` leaves it of others.
-const BASE_BYTES: usize = 16;
-
 /// A green thread. Compiled code holds its address and reads the first fields at fixed offsets
 /// (`std::mem::offset_of!`).
 #[repr(C)]
@@ -146,7 +143,7 @@ impl<L: Language> Task<L> {
                 context: Context::default(),
                 fibre: Fibre::of_thread(),
                 resumed_sp: 0,
-                outermost_sp: stack_hi - BASE_BYTES,
+                outermost_sp: stack_hi - crate::managed::OUTERMOST_BYTES,
                 stack: Some(stack),
                 most_bytes: usize::MAX,
                 native: None,

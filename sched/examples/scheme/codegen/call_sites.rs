@@ -3,12 +3,12 @@
 use cranelift_codegen::CompiledCode;
 
 use super::front::frame_bytes;
-use crate::scheme::continuation::record::RECORD_BYTES;
+use crate::scheme::continuation::record::OWN_BYTES;
 use crate::scheme::core::Span;
 
 /// Every call of a compiled function: offset of its return address, root slots in bytes below the frame's end, place.
 pub fn sites(code: &CompiledCode, spans: &[Span]) -> Vec<(u32, Vec<u32>, Span)> {
-    let frame = (frame_bytes(code) + RECORD_BYTES) as u32;
+    let frame = (frame_bytes(code) + OWN_BYTES) as u32;
     let places = code.buffer.get_srclocs_sorted();
     let maps = code.buffer.user_stack_maps();
     let describe = |return_offset: u32| {

@@ -222,8 +222,8 @@ fn word_of_bytes(bytes: &[u8]) -> u64 {
     u64::from_ne_bytes(word)
 }
 
+/// The first lies at the lower address, whatever the order of bytes.
 fn word_of_codes(codes: &[u32]) -> u64 {
-    let second = codes.get(1).copied().unwrap_or(0);
-    // The first character lies at the lower address.
-    u64::from(codes[0]) | u64::from(second) << 32
+    let bytes: Vec<u8> = codes.iter().flat_map(|code| code.to_ne_bytes()).collect();
+    word_of_bytes(&bytes)
 }

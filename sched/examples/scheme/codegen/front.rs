@@ -55,11 +55,12 @@ pub fn emit(
         glue::signal_if_failed(unit, builder, checked);
         let mut handed: Vec<_> = (0..=REGISTER_ARGUMENTS).map(|i| glue::register(builder, i)).collect();
         handed.insert(1, words[1]);
-        let handed: Vec<_> = pass(builder, &handed).into_iter().map(BlockArg::Value).collect();
+        let handed: Vec<_> = handed.into_iter().map(BlockArg::Value).collect();
         builder.ins().jump(go_on, &handed);
 
         builder.switch_to_block(go_on);
         let body = unit.module.declare_func_in_func(body, builder.func);
+        let all = pass(builder, &all);
         builder.ins().return_call(body, &all);
     })
 }

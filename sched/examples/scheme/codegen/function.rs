@@ -13,6 +13,7 @@ use cranelift_module::{FuncId, Module};
 use super::error::CompileError;
 use super::glue;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature};
+use super::task;
 use super::unit::Compiler;
 use crate::scheme::core::{Expr, Lambda, Span, Var};
 use crate::scheme::machine;
@@ -90,15 +91,14 @@ impl<'u> FunctionCompiler<'u, '_> {
         let entry = self.builder.create_block();
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
-        let incoming = self.builder.block_params(entry).to_vec();
+        let incoming = task::received(&mut self.builder);
         let (body, slow) = (self.builder.create_block(), self.cold_block());
         let task = self.task();
         let limit = self.load(task, machine::STACK_LIMIT_OFFSET);
         let sp = self.builder.ins().get_stack_pointer(I64);
         let low = self.builder.ins().icmp(IntCC::UnsignedLessThan, sp, limit);
         let count = incoming[1];
-        let handed: Vec<ir::Value> =
-            [incoming[0]].iter().chain(&incoming[2..2 + REGISTER_ARGUMENTS]).copied().collect();
+        let handed: Vec<ir::Value> = [incoming[0]].iter().chain(&incoming[2..]).copied().collect();
         self.branch(low, (slow, &[]), (body, &handed));
 
         self.builder.switch_to_block(slow);

@@ -12,7 +12,7 @@ use super::error::CompileError;
 use super::function::Emitted;
 use super::global::Binding;
 use super::helper::{Helper, REGISTER_ARGUMENTS, scheme_signature, signal_signature};
-use super::task::{current_task, pass};
+use super::task::{current_task, pass, received};
 use super::unit::{Compiler, primitive_signature};
 use crate::scheme::continuation::base;
 use crate::scheme::core::Span;
@@ -176,7 +176,7 @@ pub(super) fn emit(
     let block = builder.create_block();
     builder.append_block_params_for_function_params(block);
     builder.switch_to_block(block);
-    let words = builder.block_params(block).to_vec();
+    let words = received(&mut builder);
     body(unit, &mut builder, &words);
     builder.seal_all_blocks();
     builder.finalize(unit.module.target_config());

@@ -10,7 +10,7 @@ use cranelift_codegen::CompiledCode;
 use cranelift_codegen::gimli::write::{
     Address, CallFrameInstruction, EhFrame, EndianVec, FrameDescriptionEntry, FrameTable,
 };
-use cranelift_codegen::gimli::{LittleEndian, SectionId};
+use cranelift_codegen::gimli::{NativeEndian, SectionId};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use cranelift_module::FuncId;
@@ -70,7 +70,7 @@ impl PendingUnwindInfo {
             let entry = rules.entry(Address::Constant(address(*function) as u64));
             entry.into_iter().for_each(|entry| table.add_fde(cie, entry));
         }
-        let mut section = EhFrame(EndianVec::new(LittleEndian));
+        let mut section = EhFrame(EndianVec::new(NativeEndian));
         table.write_eh_frame(&mut section).map_err(CompileError::backend)?;
         let mut bytes = section.0.into_vec();
         bytes.extend([0; 4]);

@@ -7,7 +7,7 @@ use crate::scheme::cli::Stacks;
 use crate::scheme::fault::{Failure, Fault};
 use crate::scheme::runtime::run::start;
 use crate::scheme::stacks::runtime;
-use crate::scheme::tests::{Kept, MODES, programs};
+use crate::scheme::tests::{Kept, MODES, programs, turn};
 use crate::scheme::{Options, build};
 
 /// Of each task's stack, in bytes.
@@ -22,11 +22,12 @@ struct Way {
     stress: bool,
 }
 
-/// Every way, the stressful ones apart.
+/// Every way, the stressful ones apart; if tests take [turns](turn), with one kind of stacks and workers in each mode.
 fn ways(stress: bool) -> impl Iterator<Item = Way> {
     let kinds = [(Stacks::Reserve, 1), (Stacks::Copy, 1), (Stacks::Reserve, 3), (Stacks::Copy, 3)];
-    let way = move |spacing| kinds.map(|(stacks, workers)| Way { spacing, stacks, workers, stress });
-    MODES.into_iter().flat_map(way)
+    let these = move || turn().map_or(kinds.to_vec(), |turn| vec![kinds[turn % kinds.len()]]);
+    let way = move |spacing, (stacks, workers)| Way { spacing, stacks, workers, stress };
+    MODES.into_iter().flat_map(move |spacing| these().into_iter().map(move |kind| way(spacing, kind)))
 }
 
 /// What came of a program.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::base::{KEPT_REGISTERS, underflow_pc};
 use super::copied::{Copied, FIXED_WORDS};
-use super::record::{RECORD_BYTES, pointer_to, record_of};
+use super::record::{PC_OFFSET, RECORD_BYTES, pointer_to, record_of};
 use super::state::{Dynamic, Rest};
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
@@ -104,7 +104,7 @@ fn continuation(machine: &Machine<'_>, depth: usize, kept: [u64; KEPT_REGISTERS]
         machine.set_rest(Rest { frames, at: record });
         // The caller's caller is in the copy now.
         write(record, pointer_to(machine.base()));
-        write(record + WORD, underflow_pc());
+        write(record + PC_OFFSET, underflow_pc());
     }
     let rest = continuation.rest();
     machine.store(object, 1, rest.frames);
@@ -133,7 +133,7 @@ fn copy(machine: &Machine<'_>, depth: usize) -> Result<Value, Fault> {
     let object = machine.allocate(bytes)?;
     // Now that nobody can stop us any more. The stack may have got barriers meanwhile, and another place.
     let record = machine.top() - depth;
-    machine.current().unwind_barriers(machine.base());
+    machine.current().unwind_barriers(machine.below_base());
     object.word(0).store(Header::with_length(Kind::Frames, words).0, Ordering::Relaxed);
     let rest = machine.state().continuation.rest();
     object.word(1).store(rest.frames.0, Ordering::Relaxed);

@@ -8,6 +8,7 @@
 //!   word 4    top of the stack at that time
 //!   word 5 …  frame record of the caller, the caller's frame, its caller's …
 //!             the last frame's record says base, and returns to scheme_underflow
+//!             (on z a record overlaps the frame above it, see record.rs)
 //! ```
 //!
 //! Addresses in the copy are those of the stack that it was taken from; all that is read here is relative to word 3.
@@ -17,7 +18,7 @@ use std::sync::atomic::Ordering;
 use gc_mark::{FrameMap, FrameRoots};
 
 use super::base::underflow_pc;
-use super::record::{RECORD_BYTES, record_of};
+use super::record::{OWN_BYTES, PC_OFFSET, record_of};
 use super::state::Rest;
 use crate::scheme::frame_table::FrameTable;
 use crate::scheme::object::{Kind, ObjectRef};
@@ -49,12 +50,12 @@ pub struct CopiedFrame {
 impl CopiedFrame {
     /// Its stack pointer while its callee runs.
     pub fn sp(&self) -> usize {
-        self.at + RECORD_BYTES
+        self.at + OWN_BYTES
     }
 
     /// One past its last byte.
     pub fn end(&self) -> usize {
-        self.record + RECORD_BYTES
+        self.record + OWN_BYTES
     }
 }
 
@@ -94,7 +95,7 @@ impl Copied {
 
     /// The frame above the record at `at`; `None` for the last record, which is the base's.
     pub fn frame(&self, at: usize) -> Option<CopiedFrame> {
-        let (fp, pc) = (self.word(at), self.word(at + WORD));
+        let (fp, pc) = (self.word(at), self.word(at + PC_OFFSET));
         (pc != underflow_pc()).then_some(CopiedFrame { at, pc, record: record_of(fp) })
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::base::{BASE_BYTES, underflow_pc};
+use super::base::underflow_pc;
 use super::capture::Continuation;
 use super::copied::{Copied, CopiedFrame};
-use super::record::pointer_to;
+use super::record::{IS_LINKED_FROM_BELOW, PC_OFFSET, RECORD_BYTES, SP_OFFSET, pointer_to};
 use super::state::{Dynamic, Rest};
 use crate::scheme::fault::Fault;
 use crate::scheme::machine::{Machine, Task};
@@ -63,14 +63,14 @@ pub fn prepare_throw(machine: &Machine<'_>, continuation: Continuation, value: V
         machine.set_dynamic(which, continuation.dynamic(which));
     }
     set_overflowing(machine, false);
-    machine.current().skip_barriers(machine.base());
+    machine.current().skip_barriers(machine.below_base());
     make_room_for(machine, rest);
     let resume = &state.resume;
     for (i, register) in resume.kept.iter().enumerate() {
         register.store(continuation.kept(i), Ordering::Relaxed);
     }
     resume.value.store(value.0, Ordering::Relaxed);
-    let low = Next::of(machine, rest).map_or(machine.base() - BASE_BYTES, |next| next.sp());
+    let low = Next::of(machine, rest).map_or(machine.below_base(), |next| next.sp());
     resume.low.store(low, Ordering::Relaxed);
     Ok(())
 }
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn reinstate(task: *const Task) {
     let machine = unsafe { Machine::from_raw(task) };
     let (resume, base) = (&machine.state().continuation.resume, machine.base());
     let (sp, fp, pc) = match Next::of(&machine, machine.state().continuation.rest()) {
-        None => (base - BASE_BYTES, pointer_to(base), underflow_pc()),
+        None => (machine.below_base(), pointer_to(base), underflow_pc()),
         Some(next) => {
             // SAFETY: the caller's promise.
             machine.set_rest(unsafe { next.put_back(base) });
@@ -139,28 +139,48 @@ impl Next {
         self.moved(self.first.sp())
     }
 
+    /// Writes the record of `frame`, which was copied: its caller is that whose record is at `caller`, and goes on at `pc`.
+    ///
+    /// # Safety
+    ///
+    /// As [`Next::put_back`].
+    unsafe fn link(&self, frame: CopiedFrame, caller: usize, pc: usize) {
+        let record = self.moved(frame.record);
+        // SAFETY: passed on.
+        unsafe {
+            write(record, pointer_to(caller));
+            write(record + PC_OFFSET, pc);
+        }
+        if let Some(at) = SP_OFFSET {
+            // SAFETY: passed on.
+            unsafe { write(record + at, record) };
+        }
+        if IS_LINKED_FROM_BELOW && frame == self.first {
+            // SAFETY: passed on.
+            unsafe { write(self.moved(frame.at), record) };
+        }
+    }
+
     /// Copies frames and makes the last of them return to the base. Returns what lies beyond.
     ///
     /// # Safety
     ///
     /// The memory of these frames is free: it lies between the stack pointer and the base.
     unsafe fn put_back(&self, base: usize) -> Rest {
-        let mut frame = self.first;
+        let (mut frame, mut from) = (self.first, self.first.sp());
         loop {
             let record = frame.record;
-            for address in (frame.sp()..record).step_by(WORD) {
+            for address in (from..record + RECORD_BYTES).step_by(WORD) {
                 // SAFETY: free memory of this stack, by the caller's promise.
                 unsafe { write(self.moved(address), self.copied.word(address)) };
             }
+            from = record + RECORD_BYTES;
             let next = self.copied.frame(record);
             let follows = next.filter(|next| next.end() - self.first.sp() <= CHUNK_BYTES);
             let (caller, pc) =
                 follows.map_or((base, underflow_pc()), |next| (self.moved(next.record), next.pc));
             // SAFETY: as above.
-            unsafe {
-                write(self.moved(record), pointer_to(caller));
-                write(self.moved(record + WORD), pc);
-            }
+            unsafe { self.link(frame, caller, pc) };
             match (follows, next) {
                 (Some(next), _) => frame = next,
                 (None, Some(_)) => return Rest { at: record, ..self.rest },

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `SUPPORTED` | is there such a way on this architecture? |
 //! | `SAVED_BYTES` | what [`native_call`] leaves on the task's own stack |
-//! | [`FP_SLOT`] | where, above the saved stack pointer, the saved frame pointer lies |
+//! | [`FP_SLOT`] | where, above the saved stack pointer, the saved frame pointer lies, or the back chain |
+//! | [`OUTERMOST_BYTES`] | what lies above the outermost frame's stack pointer |
+//! | [`SAVED_SP`] | where a callee has saved the stack pointer, if it restores it from memory |
 //! | [`native_call`] | compiled code calls a native function, which runs on the native stack |
 //! | `panic_pad` | where a panic of the native function ends (`personality.rs`) |
 //! | [`enter_managed`] | from a native stack that is given up, back to where compiled code waits |
@@ -33,6 +35,13 @@ cfg_select! {
         pub use riscv64::native_call;
         pub(super) use riscv64::*;
     }
+    target_arch = "s390x" => {
+        mod offset;
+        mod personality;
+        mod s390x;
+        pub use s390x::native_call;
+        pub(super) use s390x::*;
+    }
     _ => {
         mod unsupported;
         pub use unsupported::native_call;
@@ -41,7 +50,7 @@ cfg_select! {
 }
 
 /// The architectures with such a way, as Rust's `target_arch` calls them.
-pub const ARCHITECTURES: [&str; 3] = ["x86_64", "aarch64", "riscv64"];
+pub const ARCHITECTURES: [&str; 4] = ["x86_64", "aarch64", "riscv64", "s390x"];
 
 #[cfg(test)]
 mod tests {

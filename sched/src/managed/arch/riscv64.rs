@@ -33,6 +33,12 @@ pub(in crate::managed) const SAVED_BYTES: usize = 208;
 /// Where, above the saved stack pointer, the saved frame pointer lies.
 pub(in crate::managed) const FP_SLOT: usize = 192;
 
+/// What lies above the outermost frame, as `barrier_arch::arch::prepare` leaves it of others.
+pub(in crate::managed) const OUTERMOST_BYTES: usize = 16;
+
+/// Nowhere: a function adds to the stack pointer what it has subtracted.
+pub(in crate::managed) const SAVED_SP: Option<usize> = None;
+
 /// The expressions below have one byte for it.
 const _: () = assert!(MANAGED_SP < 128);
 

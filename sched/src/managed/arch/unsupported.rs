@@ -11,6 +11,12 @@ pub(in crate::managed) const SAVED_BYTES: usize = 0;
 /// Nowhere.
 pub(in crate::managed) const FP_SLOT: usize = 0;
 
+/// None that anybody needs.
+pub(in crate::managed) const OUTERMOST_BYTES: usize = 0;
+
+/// Nowhere.
+pub(in crate::managed) const SAVED_SP: Option<usize> = None;
+
 /// Would call a native function from compiled code; here it stops the process.
 ///
 /// # Safety

@@ -21,13 +21,14 @@
 //!
 //! Functions of Rust are called through [`sched::native_call`]: on a stack that moves they run elsewhere.
 //!
-//! A return to `scheme_underflow` finds the frame pointer at the base, as any epilogue restores it, and the stack pointer somewhere
-//! below: to a walk the base is a frame that reaches from there to its record, with nothing in it.
+//! A return to `scheme_underflow` finds the frame pointer at the base, as any epilogue restores it – or the back chain leads there – and the stack
+//! pointer somewhere below: to a walk the base is a frame that reaches from there to its record, with nothing in it.
 //!
 //! All these frames end with their [record](super::record), as Cranelift's do: the canonical frame address is right behind it.
 
 use std::mem::offset_of;
 
+use super::record::FOR_CALLEES;
 use super::state::{ContinuationState, Resume};
 use crate::scheme::codegen::REGISTER_ARGUMENTS;
 use crate::scheme::core::Span;
@@ -49,8 +50,12 @@ cfg_select! {
         mod riscv64;
         use riscv64 as target;
     }
+    target_arch = "s390x" => {
+        mod s390x;
+        use s390x as target;
+    }
     _ => {
-        compile_error!("the Scheme runs on x86_64, aarch64 and riscv64");
+        compile_error!("the Scheme runs on x86_64, aarch64, riscv64 and s390x");
     }
 }
 
@@ -61,16 +66,19 @@ const STATE: usize = LANGUAGE_OFFSET + offset_of!(TaskState, continuation);
 const RESUME: usize = STATE + offset_of!(ContinuationState, resume);
 const LOW: usize = RESUME + offset_of!(Resume, low);
 const SP: usize = RESUME + offset_of!(Resume, sp);
+#[cfg(not(target_arch = "s390x"))]
 const FP: usize = RESUME + offset_of!(Resume, fp);
 const PC: usize = RESUME + offset_of!(Resume, pc);
 const VALUE: usize = RESUME + offset_of!(Resume, value);
 const KEPT: usize = RESUME + offset_of!(Resume, kept);
+#[cfg(target_arch = "s390x")]
+const COUNT: usize = LANGUAGE_OFFSET + TaskState::COUNT_OFFSET;
 const REGISTERS: usize = LANGUAGE_OFFSET + TaskState::REGISTERS_OFFSET;
 /// Compiled code is called with as many words: closure, count, arguments. All fit registers.
 const _: () = assert!(REGISTER_ARGUMENTS == 4);
 
 /// Most bytes that `scheme_call_cc` takes of the stack without having asked for room.
-pub const CALL_CC_BYTES: usize = CALL_CC_SLOTS[0] as usize;
+pub const CALL_CC_BYTES: usize = CALL_CC_SLOTS[0] as usize + FOR_CALLEES;
 
 unsafe extern "C-unwind" {
     fn scheme_enter(task: usize, code: usize, closure: Value) -> Value;
