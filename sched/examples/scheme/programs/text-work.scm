@@ -16,7 +16,7 @@
             (else (loop lines words (+ chars 1) #t))))))
 (define (cat from to)
   (let ((c (read-char from))) (if (not (eof-object? c)) (begin (write-char c to) (cat from to)))))
-(write-text 5000)
+(write-text 600)
 (write (call-with-input-file file word-count)) (newline)
 (define copy (open-output-string))
 (call-with-input-file file (lambda (port) (cat port copy)))
@@ -33,12 +33,12 @@
   (if (> (string-length s) n)
       (string-length s)
       (grow (string-append "<" (substring s (quotient (string-length s) 3) (string-length s)) "|" s "|" (substring s 0 (quotient (string-length s) 2)) ">") n)))
-(write (list (grow "seed" 20000) (grow "abc" 300000))) (newline)
+(write (list (grow "seed" 20000) (grow "abc" 60000))) (newline)
 
 ; Comparing what is deep, long, and of every kind.
 (define (comb depth) (if (= depth 0) '() (cons (list depth (number->string depth) (integer->char (+ 65 (modulo depth 26))) (vector depth 'x (/ depth 2.0))) (comb (- depth 1)))))
 (define (left-deep n) (let loop ((i 0) (l '())) (if (= i n) l (loop (+ i 1) (list l)))))
-(write (list (equal? (comb 3000) (comb 3000)) (equal? (comb 3000) (comb 2999)) (equal? (left-deep 200000) (left-deep 200000)) (equal? (left-deep 1000) (left-deep 1001))
+(write (list (equal? (comb 150) (comb 150)) (equal? (comb 150) (comb 149)) (equal? (left-deep 2000) (left-deep 2000)) (equal? (left-deep 600) (left-deep 601))
              (equal? (make-vector 5 (comb 4)) (make-vector 5 (comb 4))) (equal? "ab" "aB") (equal? 1.0 1) (equal? (make-bytevector 4 7) (bytevector 7 7 7 7))))
 (newline)
 
