@@ -68,9 +68,15 @@ pub fn bytes(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| "the size must be more than 0 and fit the address space".to_owned())
 }
 
+/// How many of something that cannot do without.
+pub fn count(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "not a number from 1 on".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Barriers, bytes};
+    use super::{Barriers, bytes, count};
     use barrier_arch::host::{Evidence, Unsupported};
 
     #[test]
@@ -81,6 +87,14 @@ mod tests {
         assert_eq!(bytes("1G"), Ok(1 << 30));
         for bad in ["", "G", "1.5G", "-1", "0", "99999999999G", "12Q"] {
             assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn counts_begin_with_one() {
+        assert_eq!((count("1"), count("12")), (Ok(1), Ok(12)));
+        for bad in ["", "0", "-1", "1.5", "x", "99999999999999999999999"] {
+            assert!(count(bad).is_err(), "{bad}");
         }
     }
 

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use sched::{CycleStats, Runtime};
 
-use scheme::cli::{Barriers, Stacks, bytes};
+use scheme::cli::{Barriers, Stacks, bytes, count};
 use scheme::fault::{Failure, Fault};
 use scheme::prompt;
 use scheme::report::{Source, Times};
@@ -87,7 +87,7 @@ struct Arguments {
     #[arg(long)]
     time: bool,
     /// OS threads that run tasks
-    #[arg(long, alias = "workers", default_value_t = 1)]
+    #[arg(long, alias = "workers", value_name = "N", default_value = "1", value_parser = count)]
     jobs: usize,
     /// Most stack that the program may use (suffixes K, M, G)
     #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = bytes)]

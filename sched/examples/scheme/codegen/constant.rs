@@ -204,7 +204,7 @@ impl Constants {
 
     fn object(&mut self, header: Header, words: &[u64]) -> Result<Value, CompileError> {
         let bytes = bytes_of(words.len());
-        let memory = self.heap.alloc(&mut self.cache, bytes).map_err(CompileError::backend)?;
+        let memory = self.heap.alloc(&mut self.cache, bytes).map_err(CompileError::NoRoom)?;
         // SAFETY: fresh memory of that size, initialised here before anybody sees it. What it refers to is a constant or a
         // symbol, and so a root, or fresh itself: no barrier (I3).
         let object = unsafe { ObjectRef::at(memory.as_ptr() as usize) };

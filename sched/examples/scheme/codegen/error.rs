@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use gc_mark::heap::HeapError;
+
 use crate::scheme::core::Span;
 use crate::scheme::object::MAX_PARAMETERS;
 
@@ -18,7 +20,10 @@ pub enum CompileError {
         /// Parameters or arguments.
         what: &'static str,
     },
-    /// The code generator refused, or there is no room for code or constants.
+    /// The heap is too small for what is there before anything runs.
+    #[error("the program's constants do not fit the heap (raise --heap-limit): {0}")]
+    NoRoom(HeapError),
+    /// The code generator refused, or there is no room for code.
     #[error("cannot compile: {0}")]
     Backend(String),
 }
