@@ -37,17 +37,19 @@ quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.pack
 logs=$CARGO_TARGET_DIR/logs
 mkdir -p "$logs"
 
-# What is run everywhere. The table's columns are test binaries of these.
-crates=(-p barrier-arch -p unwind-walk --lib --tests)
+# What is run everywhere, in one build: another selection of packages would be another choice of features, and so the same crates once more. The
+# table's columns are test binaries of these.
+everything=(-p barrier-arch -p unwind-walk -p stack-alloc -p gc-mark -p integration-tests --lib)
+for test in {barrier-arch,unwind-walk}/tests/*.rs; do
+    everything+=(--test "$(basename "$test" .rs)")
+done
 # Not the heap's own tests, which have nothing of the architecture, but minutes of addresses to look at.
-further=(-p stack-alloc -p gc-mark --lib)
 for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
-    further+=(--test "$test")
+    everything+=(--test "$test")
 done
 # The scheduler with a real collector, on native frames. The other files are about x86-64's instructions, or other people's code, or text, or (go_dirty)
 # about lists that no architecture has a part in, at a minute's cost.
-runtime=(-p integration-tests)
-for test in tasks collector timers oracle panic_far go_freed go_reuse tail_calls; do runtime+=(--test "$test"); done
+for test in tasks collector timers panic_far go_freed tail_calls; do everything+=(--test "$test"); done
 
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too, and so is not built in a hurry.
 fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
@@ -65,7 +67,7 @@ patience=600 by_the_clock=1800
 
 build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
     rm -f "$logs/$1".{log,json,tests}
-    local what parts=(crates further runtime)
+    local what parts=(everything)
     [[ " ${scheme_names[*]} " != *" $1 "* ]] || parts+=(scheme)
     for what in "${parts[@]}"; do
         local -n selected=$what

@@ -139,6 +139,8 @@
 //! these duties:
 //!
 //! * start each round with [`patch::remove`], so that the array is empty before the first install;
+//! * where barriers move with tail calls ([`arch::SLOTS_MOVE`]), a stack that has run is walked up to its first barrier, and [`patch::settle`] told
+//!   of it, before anything else is done to its barriers; and wherever a stack was left, [`patch::complete`] first;
 //! * before you drop frames without returning from them, tell [`patch::skip`]; nothing breaks if somebody
 //!   forgets, the position just stays behind until the next hit;
 //! * before you write into a frame behind the collector's back, [`patch::unwind`] up to it;
