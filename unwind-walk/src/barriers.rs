@@ -129,12 +129,11 @@ impl<'a> Ledger<'a> {
         let bars = self.list.as_ref().ok_or(missed)?;
         // Only the first can stand elsewhere than its record says.
         let moved_below = if self.met { None } else { reach() };
-        let found = match moved_below {
-            Some(reach) => bars.resolve_below(stub, reach),
-            None => resolve_near(bars, self.next, stub, slot)
-                // A slot that an earlier barrier had, and now one has moved to, nobody knows from where.
-                .filter(|&(index, _)| !arch::SLOTS_MOVE || index >= bars.position()),
-        };
+        let found = moved_below.and_then(|reach| bars.resolve_below(stub, reach)).or_else(|| {
+            // Not a slot that an earlier barrier had, and now one has moved to, nobody knows from where.
+            let alive = |&(index, _): &_| !arch::SLOTS_MOVE || index >= bars.position();
+            resolve_near(bars, self.next, stub, slot).filter(alive)
+        });
         let (index, record) = found.ok_or(missed)?;
         self.pass(index, memory);
         self.next = self.next.max(index + 1);

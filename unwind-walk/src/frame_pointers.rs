@@ -77,15 +77,19 @@ impl Unwind for FrameRecords {
         self.0.slots_move()
     }
 
-    /// A record does not say for certain where its frame ends. The caller's lies above that, and its slot in it.
+    /// A record does not say for certain where its frame ends. The caller's lies above that, and its slot in it: if it is one.
     fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
-        match self.step(registers, memory) {
-            Ok(Step::Caller { cfa, fp, .. }) if self.slots_move() => match self.0.frame_record {
-                FrameRecord::BelowFramePointer(_) if fp == 0 => Some(usize::MAX),
-                FrameRecord::BelowFramePointer(_) => Some(cfa.max(fp.saturating_sub(WORD))),
-                _ => Some(cfa.max(fp)),
-            },
-            _ => None,
+        let Ok(Step::Caller { cfa, fp, .. }) = self.step(registers, memory) else { return None };
+        let callers_record = match self.0.frame_record {
+            FrameRecord::AtFramePointer(_) => fp,
+            _ => fp.wrapping_sub(2 * WORD),
+        };
+        let is_record = |at: usize| aligned(at).is_ok() && memory.read_word(at).is_some();
+        match callers_record {
+            _ if !self.slots_move() => None,
+            _ if fp == 0 && cfa == registers.fp => Some(usize::MAX), // the outermost frame has no slot
+            record if record > cfa => is_record(record).then_some(record),
+            _ => Some(cfa),
         }
     }
 }
@@ -153,7 +157,7 @@ fn aligned(pointer: usize) -> Result<(), StepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use description::{AMD64, ARM64, PPC64};
+    use description::{AMD64, ARM64, PPC64, RISCV64};
 
     /// Memory in which some words are known.
     fn step_in(
@@ -199,6 +203,23 @@ mod tests {
         assert_eq!(step(0x1800, 0x2000), Ok(Step::Caller { cfa: 0x3000, return_slot: 0x2000 + WORD, fp: 0 }));
         assert_eq!(step(0x3000, 0), Ok(Step::Outermost));
         assert_eq!(step(0x3000, 0x3000), Ok(Step::Outermost), "a stack that has not run yet");
+    }
+
+    #[test]
+    fn a_frame_reaches_to_its_callers_record_where_slots_move() {
+        let reach = |arch: &'static Architecture, fp: usize, words: &[(usize, usize)]| {
+            let memory = |address: usize| words.iter().find(|w| w.0 == address).map(|w| w.1);
+            FrameRecords(arch).reach(&Registers { pc: 1, sp: 0xf00, fp }, &memory)
+        };
+        let at = [(0x1000, 0x2000), (0x1000 + WORD, 7), (0x2000, 0x3000), (0x2000 + WORD, 8)];
+        assert_eq!(reach(&ARM64, 0x1000, &at), Some(0x2000));
+        assert_eq!(reach(&ARM64, 0x1000, &at[..2]), None, "what is no record says nothing");
+        assert_eq!(reach(&ARM64, 0x1000, &[(0x1000, 0x2001), (0x1000 + WORD, 7)]), None);
+        assert_eq!([reach(&AMD64, 0x1000, &at), reach(&PPC64, 0x1000, &at)], [None; 2]);
+        let records = [(0x1000 - 2 * WORD, 0x2000), (0x2000 - 2 * WORD, 0)];
+        assert_eq!(reach(&RISCV64, 0x1000, &records), Some(0x2000 - 2 * WORD));
+        assert_eq!(reach(&RISCV64, 0x1000, &records[..1]), None);
+        assert_eq!(reach(&RISCV64, 0x2000, &records), Some(usize::MAX), "its caller is the outermost");
     }
 
     #[test]
