@@ -159,6 +159,8 @@ pub struct PendingFunction {
     pub size: usize,
     /// Offset of the return address, root slots as in [`FrameTable::add_site`], place of the call.
     pub sites: Vec<(u32, Vec<u32>, Span)>,
+    /// Offsets, ascending, and what the code from there on stands for.
+    pub places: Vec<(u32, Span)>,
 }
 
 impl PendingFunction {
@@ -192,6 +194,7 @@ mod tests {
             is_managed,
             size: 64,
             sites,
+            places: Vec::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the frame table is told of a compiled function: its calls.
+//! What the frame table and debuggers are told of a compiled function: its calls, and which places of the source its instructions stand for.
 
 use cranelift_codegen::CompiledCode;
 
@@ -20,4 +20,13 @@ pub fn sites(code: &CompiledCode, spans: &[Span]) -> Vec<(u32, Vec<u32>, Span)> 
         (return_offset, slots, spans.get(index).copied().unwrap_or_default())
     };
     code.buffer.call_sites().map(|site| describe(site.ret_addr)).collect()
+}
+
+/// From which offset on, ascending, the code stands for which place. Instructions that stand for none go with those before them.
+pub fn places(code: &CompiledCode, spans: &[Span]) -> Vec<(u32, Span)> {
+    let known = code.buffer.get_srclocs_sorted().iter();
+    let known = known.filter_map(|place| Some((place.start, *spans.get(place.loc.bits() as usize)?)));
+    let mut places: Vec<(u32, Span)> = known.filter(|(_, span)| *span != Span::default()).collect();
+    places.dedup_by_key(|(_, span)| *span);
+    places
 }

@@ -159,6 +159,7 @@ pub(super) fn nameless(name: &str) -> PendingFunction {
         is_managed: true,
         size: 0,
         sites: Vec::new(),
+        places: Vec::new(),
     }
 }
 

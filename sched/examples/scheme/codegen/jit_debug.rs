@@ -1,4 +1,4 @@
-//! Compiled code as debuggers know it: names in backtraces and for breakpoints, and stacks that unwind through it.
+//! Compiled code as debuggers know it: names and lines in backtraces and for breakpoints, and stacks that unwind through it.
 //!
 //! GDB's JIT interface, which lldb has as well. Each time that code is linked, an entry goes on a list which the debugger finds by its symbol; a function
 //! that does nothing is called after each change, and the debugger has a breakpoint there.
@@ -6,7 +6,7 @@
 //! ```text
 //!   __jit_debug_descriptor ─▶ entry ⇄ entry ⇄ …
 //!                               │
-//!                               └▶ ELF image:  .text │ .eh_frame │ symbols        of .text only where it lies
+//!                               └▶ ELF image:  .text │ .eh_frame │ .debug_* │ symbols        of .text only where it lies
 //! ```
 //!
 //! Neither is found in an executable whose symbols have been stripped. Layout and constants are those of GDB's manual, "JIT Compilation Interface".
@@ -23,6 +23,7 @@ use object::elf;
 
 use super::error::CompileError;
 use super::known_code::NamedCode;
+use super::line_table;
 
 const REGISTER: u32 = 1;
 const UNREGISTER: u32 = 2;
@@ -89,13 +90,16 @@ pub struct DebuggerEntry {
 }
 
 impl DebuggerEntry {
-    /// Makes `functions` known, and how to unwind them.
+    /// Makes `functions` known, their lines, and how to unwind them.
     ///
     /// # Errors
     ///
     /// [`CompileError::Backend`] if there is no ELF file that says so.
     pub fn new(functions: &[NamedCode], eh_frame: &[u8]) -> Result<DebuggerEntry, CompileError> {
-        let image = image(functions, eh_frame).map_err(CompileError::backend)?.into_boxed_slice();
+        let directory = std::env::current_dir().unwrap_or_default();
+        let lines = line_table::sections(functions, &directory.to_string_lossy());
+        let lines = lines.map_err(CompileError::backend)?;
+        let image = image(functions, eh_frame, &lines).map_err(CompileError::backend)?.into_boxed_slice();
         let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
         let first = DESCRIPTOR.first.load(Ordering::Relaxed);
         let entry = Box::into_raw(Box::new(CodeEntry {
@@ -143,8 +147,12 @@ impl fmt::Debug for DebuggerEntry {
     }
 }
 
-/// An executable that has been loaded: its sections are where they say.
-fn image(functions: &[NamedCode], eh_frame: &[u8]) -> object::build::Result<Vec<u8>> {
+/// An executable that has been loaded: its sections are where they say. `lines` are further ones, which are not in memory.
+fn image(
+    functions: &[NamedCode],
+    eh_frame: &[u8],
+    lines: &[(&'static str, Vec<u8>)],
+) -> object::build::Result<Vec<u8>> {
     let start = functions.iter().map(|function| function.code.start).min().unwrap_or(0);
     let end = functions.iter().map(|function| function.code.end).max().unwrap_or(0);
     let mut elf = Builder::new(ENDIANNESS, true);
@@ -163,6 +171,12 @@ fn image(functions: &[NamedCode], eh_frame: &[u8]) -> object::build::Result<Vec<
     frames.sh_flags = elf::SHF_ALLOC;
     (frames.sh_addr, frames.sh_offset, frames.sh_addralign) = (eh_frame.as_ptr() as u64, HEADER_BYTES, 8);
     frames.data = SectionData::Data(eh_frame.into());
+    for (name, data) in lines {
+        let section = elf.sections.add();
+        (section.name, section.sh_type, section.sh_addralign) =
+            (name.as_bytes().into(), elf::SHT_PROGBITS, 1);
+        section.data = SectionData::Data(data.as_slice().into());
+    }
     for (name, sh_type, data) in [
         (&b".symtab"[..], elf::SHT_SYMTAB, SectionData::Symbol),
         (b".strtab", elf::SHT_STRTAB, SectionData::String),
@@ -194,8 +208,11 @@ mod tests {
     use super::*;
 
     fn functions(start: usize) -> [NamedCode; 2] {
-        [("list->vector", 0x40), ("f", 0)]
-            .map(|(name, at)| NamedCode { name: Rc::from(name), code: start + at..start + at + 0x30 })
+        [("list->vector", 0x40), ("f", 0)].map(|(name, at)| NamedCode {
+            name: Rc::from(name),
+            code: start + at..start + at + 0x30,
+            source: None,
+        })
     }
 
     /// What a debugger finds: the images on the list, each entry's neighbours checked.
@@ -229,7 +246,7 @@ mod tests {
     #[test]
     fn the_image_says_where_functions_are_and_how_to_unwind_them() {
         let frames = [7; 24];
-        let bytes = image(&functions(0x7000), &frames).expect("an image");
+        let bytes = image(&functions(0x7000), &frames, &[]).expect("an image");
         let file: ElfFile64<'_, Endianness> = ElfFile64::parse(&*bytes).expect("an ELF file");
         let symbols = file.symbols().map(|s| (s.name().expect("a name"), s.address(), s.size()));
         assert_eq!(symbols.collect::<Vec<_>>(), [("list->vector", 0x7040, 0x30), ("f", 0x7000, 0x30)]);

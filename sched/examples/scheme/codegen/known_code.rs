@@ -6,6 +6,8 @@ use std::rc::Rc;
 use super::error::CompileError;
 use super::jit_debug::DebuggerEntry;
 use super::unwind_info::UnwindTable;
+use crate::scheme::core::Span;
+use crate::scheme::frame_table::PendingFunction;
 
 /// A function by its name.
 #[derive(Clone, Debug)]
@@ -14,6 +16,28 @@ pub struct NamedCode {
     pub name: Rc<str>,
     /// Where it lies.
     pub code: Range<usize>,
+    /// What it was compiled from, if that is anybody's text.
+    pub source: Option<Source>,
+}
+
+/// What a function was compiled from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file's name, as it was given.
+    pub file: Rc<str>,
+    /// Where the function is defined.
+    pub span: Span,
+    /// See [`PendingFunction::places`].
+    pub places: Vec<(u32, Span)>,
+}
+
+impl Source {
+    /// That of `function`, which has no places any more.
+    pub fn of(function: &mut PendingFunction) -> Option<Source> {
+        let places = std::mem::take(&mut function.places);
+        let file = function.file.clone().filter(|_| function.span != Span::default())?;
+        Some(Source { file, span: function.span, places })
+    }
 }
 
 /// Code that was linked at one time, known to unwinders and debuggers until this is dropped.

@@ -60,6 +60,7 @@ mod isa;
 mod jit_debug;
 mod known_code;
 mod labels;
+mod line_table;
 mod overflow;
 mod perf_map;
 mod scope;

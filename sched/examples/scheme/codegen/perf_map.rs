@@ -39,7 +39,7 @@ impl PerfMap {
     ///
     /// The file cannot be written.
     pub fn add(&mut self, functions: &[NamedCode]) -> io::Result<()> {
-        let lines = functions.iter().fold(String::new(), |mut lines, NamedCode { name, code }| {
+        let lines = functions.iter().fold(String::new(), |mut lines, NamedCode { name, code, .. }| {
             let name = name.replace('\n', " ");
             _ = writeln!(lines, "{:x} {:x} {name}", code.start, code.len());
             lines

@@ -20,7 +20,7 @@ use super::global::Binding;
 use super::glue;
 use super::helper::{Helper, c_signature, scheme_signature, signal_signature};
 use super::isa;
-use super::known_code::{KnownCode, NamedCode};
+use super::known_code::{KnownCode, NamedCode, Source};
 use super::perf_map::PerfMap;
 use super::scope::{LambdaKey, Scope};
 use super::unwind_info::PendingUnwindInfo;
@@ -366,6 +366,7 @@ impl Compiler {
         defined.map_err(CompileError::backend)?;
         about.size = compiled.code_buffer().len();
         about.sites = super::call_sites::sites(compiled, spans);
+        about.places = super::call_sites::places(compiled, spans);
         self.functions.push((id, about));
         self.module.clear_context(context);
         Ok(())
@@ -390,6 +391,7 @@ impl Compiler {
             is_managed: true,
             size: 0,
             sites: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -439,9 +441,13 @@ impl Compiler {
             closure.word(1).store(self.address(code) as u64, std::sync::atomic::Ordering::Relaxed);
         }
         let mut named = Vec::new();
-        for (id, function) in std::mem::take(&mut self.functions) {
+        for (id, mut function) in std::mem::take(&mut self.functions) {
             let start = self.address(id);
-            named.push(NamedCode { name: Rc::clone(&function.name), code: start..start + function.size });
+            named.push(NamedCode {
+                name: Rc::clone(&function.name),
+                code: start..start + function.size,
+                source: Source::of(&mut function),
+            });
             function.settle(start, frames);
         }
         frames.seal();
