@@ -2,7 +2,7 @@
 
 use integration_tests::mode;
 
-use crate::commands::{self, Usual};
+use crate::usual_commands::Usual;
 use crate::{INFERIOR, MODE, Stripped, check_shown, debugger, part, script};
 
 /// What gdb printed that ran `commands` with our commands known, or `None` if there is no gdb here that can.
@@ -105,11 +105,17 @@ def frames():
 
 gdb.execute("run")
 "#,
-    only_here: &["up", "until", "finish"],
+    commands: &[
+        "finish", "finish", "finish", "finish", "finish", "finish", "up", "next", "stepi", "nexti", "finish",
+        "step", "finish", "up", "until", "finish",
+    ],
     end: "\ngdb.execute('continue')\n",
 };
 
 #[test]
 fn the_usual_commands_work_under_barriers() {
-    commands::work_under_barriers(&USUAL, run, "exited normally");
+    for mode in mode::NAMES {
+        let Some(text) = run(mode, &USUAL.script("nested")) else { return };
+        USUAL.check(mode, &text, "exited normally");
+    }
 }

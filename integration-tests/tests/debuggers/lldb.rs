@@ -1,56 +1,15 @@
 //! lldb: `tasks`, `task N`, and the ordinary commands.
 
-use std::process::Command;
-
 use integration_tests::mode;
 
-use crate::commands::{self, Usual};
-use crate::debugger::{ScriptFile, printed};
+use crate::run_lldb::{self, END, LAUNCH};
+use crate::usual_commands::Usual;
 use crate::{INFERIOR, MODE, Stripped, check_shown, script};
 
-/// Debian's: there is a package without a number, which is one of the others.
-const NAMES: [&str; 5] = ["lldb-14", "lldb", "lldb-16", "lldb-19", "lldb-15"];
-
-const PRELUDE: &str = r#"
-import lldb
-debugger = lldb.debugger
-target = debugger.GetSelectedTarget()
-
-def execute(command):
-    result = lldb.SBCommandReturnObject()
-    debugger.GetCommandInterpreter().HandleCommand(command, result)
-    print(result.GetOutput() + result.GetError(), flush=True)
-
-def frames():
-    found = []
-    for frame in target.process.GetSelectedThread():
-        name = frame.GetFunctionName() or "?"
-        if "stack_barrier" not in name:
-            found.append((name.split("(")[0].split("<")[0], frame.GetPC()))
-    return found
-"#;
-
-/// Lets the program go.
-const END: &str = r#"
-target.DeleteAllBreakpoints()
-target.process.Continue()
-print("EXIT", target.process.GetExitStatus())
-"#;
-
-/// What lldb printed that was given `arguments` and `commands`, or `None` if there is no lldb here that can run a process. `script`, in Python, is run last.
+/// What lldb printed that was given `arguments` and `commands`, our own known, or `None` if there is no lldb here that can run a process. `script` is run last.
 fn lldb(arguments: &[&str], mode: &str, commands: &[&str], text: &str) -> Option<String> {
-    let file = ScriptFile::new(&(PRELUDE.to_owned() + text));
     let ours = format!("command script import {}", script("lldb_tasks.py").display());
-    // Not imported: while it is, commands would not know of the process.
-    let last = format!("script exec(open('{}').read(), globals())", file.path().display());
-    let name = NAMES.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
-    let mut lldb = Command::new(name.unwrap_or(NAMES[0]));
-    lldb.args(["--batch", "--no-lldbinit", "-o", &ours]);
-    commands.iter().for_each(|command| _ = lldb.args(["-o", command]));
-    lldb.args(["-o", &last]).args(arguments);
-    // Debian's version 14 looks for its module in the wrong place.
-    lldb.env("PYTHONPATH", "/usr/lib/llvm-14/lib/python3.11/dist-packages").env(MODE, mode);
-    printed(&mut lldb)
+    run_lldb::lldb(arguments, (MODE, mode), &[&[ours.as_str()], commands].concat(), text)
 }
 
 fn run(mode: &str, text: &str) -> Option<String> {
@@ -59,8 +18,7 @@ fn run(mode: &str, text: &str) -> Option<String> {
 }
 
 fn run_program(program: &str, mode: &str, text: &str) -> Option<String> {
-    let launch = ["settings set target.disable-aslr false", "process launch"];
-    lldb(&[["--", program].as_slice(), &INFERIOR].concat(), mode, &launch, text)
+    lldb(&[["--", program].as_slice(), &INFERIOR].concat(), mode, &LAUNCH, text)
 }
 
 /// Prints the list, each task's frames, and the stopped thread's own backtrace.
@@ -123,9 +81,19 @@ fn a_core_file_shows_the_same() {
     }
 }
 
-const USUAL: Usual = Usual { prelude: "", only_here: &[], end: END };
+const USUAL: Usual = Usual {
+    prelude: "",
+    commands: &[
+        "finish", "finish", "finish", "finish", "finish", "finish", "up", "next", "stepi", "nexti", "finish",
+        "step", "finish",
+    ],
+    end: END,
+};
 
 #[test]
 fn the_usual_commands_work_under_barriers() {
-    commands::work_under_barriers(&USUAL, run, "EXIT 0");
+    for mode in mode::NAMES {
+        let Some(text) = run(mode, &USUAL.script("nested")) else { return };
+        USUAL.check(mode, &text, "EXIT 0");
+    }
 }

@@ -3,11 +3,14 @@
 //! The tests run a debugger on their own executable. Inside, [`inferior`] starts tasks that wait deep in a recursion, and one that begins a cycle, so that
 //! barriers stand on all stacks, and stops in the debugger. A return through a barrier is looked at instruction by instruction in `barrier-arch`.
 
-mod commands;
 #[path = "../../../barrier-arch/tests/support/debugger.rs"]
 mod debugger;
 mod gdb;
 mod lldb;
+#[path = "../../../barrier-arch/tests/support/lldb.rs"]
+mod run_lldb;
+#[path = "../../../barrier-arch/tests/support/usual_commands.rs"]
+mod usual_commands;
 
 use std::arch::asm;
 use std::hint::black_box;

@@ -1,24 +1,28 @@
-//! gdb and perf on compiled Scheme: its functions have their names, and stacks unwind through them, barriers or not.
+//! gdb, lldb and perf on compiled Scheme: its functions have their names and lines, and stacks unwind through them, barriers or not.
 //!
-//! The tests run gdb on their own executable. Inside, [`inferior`] compiles a program that calls itself a hundred times and stops at the bottom,
-//! barriers above.
+//! The tests run a debugger on their own executable. Inside, [`inferior`] compiles a program that calls itself a hundred times and stops at the bottom,
+//! barriers above. No other thread runs from then on: the collector would go on, and take the barriers away.
 
+mod by_lldb;
 #[path = "../../../barrier-arch/tests/support/debugger.rs"]
-mod debugger;
+pub(super) mod debugger;
+mod perf;
+#[path = "../../../barrier-arch/tests/support/lldb.rs"]
+mod run_lldb;
+mod stepping;
+#[path = "../../../barrier-arch/tests/support/usual_commands.rs"]
+mod usual_commands;
 
 use std::arch::asm;
-use std::process::Command;
 
-use barrier_arch::Spacing;
+use barrier_arch::{Spacing, StkbarSlice};
 
-use super::build;
 use super::cli::Stacks;
-use super::codegen::PerfMap;
 use super::machine::Machine;
 use super::primitives::{Outcome, Primitive};
 use super::runtime::run::start;
-use super::tests::{MODES, Trial, moving_runtime_for, runtime_for, wait_for_barriers};
-use super::unwind_tests::{DEPTH, program};
+use super::tests::{MODES, moving_runtime_for, wait_for_barriers};
+use super::unwind_tests::{DEPTH, DOWN, program};
 use super::value::Value;
 
 const MODE: &str = "SCHEME_DEBUGGER_MODE";
@@ -28,16 +32,26 @@ fn name(spacing: Spacing, stacks: Stacks) -> String {
     format!("{spacing:?} {stacks:?}")
 }
 
+const KINDS: [Stacks; 2] = [Stacks::Reserve, Stacks::Copy];
+
 fn all_modes() -> impl Iterator<Item = (Spacing, Stacks)> {
-    MODES.into_iter().flat_map(|spacing| [(spacing, Stacks::Reserve), (spacing, Stacks::Copy)])
+    KINDS.into_iter().flat_map(|stacks| MODES.map(|spacing| (spacing, stacks)))
 }
 
-/// `(bottom)`: stops in the debugger.
+/// `(bottom)`: stops in the debugger, with a barrier above, or one at each frame.
 fn stops(machine: &Machine<'_>) -> Outcome {
-    wait_for_barriers(machine)?;
+    let barriers = !std::env::var(MODE).is_ok_and(|mode| mode.starts_with(&format!("{:?}", Spacing::Off)));
+    while barriers && !machine.current().bars(enough) {
+        wait_for_barriers(machine)?;
+    }
     // SAFETY: a trap.
     unsafe { asm!("int3") };
     Ok(Value::fixnum(0).expect("a small one"))
+}
+
+/// A barrier, or one at each frame.
+fn enough(bars: &StkbarSlice) -> bool {
+    bars.len() - bars.position() > if bars.is_searched() { DEPTH } else { 0 }
 }
 
 /// What the debugger runs; without one, nothing.
@@ -51,12 +65,46 @@ fn inferior() {
     assert!(start(&runtime).expect("a stack").join().expect("no panic").is_ok());
 }
 
+const INFERIOR: [&str; 4] =
+    ["--exact", "scheme::debugger_tests::inferior", "--nocapture", "--test-threads=1"];
+
+/// Python for gdb: `frames()` as `Usual` wants it, and how many barriers there are. Runs the program until it stops.
+const GDB_PRELUDE: &str = r#"
+def all_frames():
+    frame = gdb.newest_frame()
+    while frame is not None:
+        yield frame
+        frame = frame.older()
+
+def frames():
+    found = [(frame.name() or "?", frame.pc()) for frame in all_frames()]
+    return [(name.split("<")[0], pc) for name, pc in found if "stack_barrier" not in name]
+
+def barriers():
+    return sum("stack_barrier" in (frame.name() or "?") for frame in all_frames())
+
+def execute(command):
+    return gdb.execute(command, to_string=True)
+
+execute("run")
+execute("set scheduler-locking on")
+"#;
+
+/// Python for gdb: out of the primitive, into the compiled code.
+const INTO_SCHEME: &str = r#"
+while gdb.newest_frame().name() != "down":
+    execute("finish")
+"#;
+
+/// Python for gdb: lets the program go.
+const GDB_END: &str = r#"
+execute("delete"); execute("set scheduler-locking off"); gdb.execute("continue")
+"#;
+
 /// What gdb prints in one mode, stopped; `None` without gdb.
 fn gdb((spacing, stacks): (Spacing, Stacks), script: &str) -> Option<String> {
     let program = std::env::current_exe().expect("this program");
-    let arguments =
-        ["--args", program.to_str().expect("UTF-8"), "--exact", "scheme::debugger_tests::inferior"];
-    let arguments = [arguments.as_slice(), &["--nocapture", "--test-threads=1"]].concat();
+    let arguments = [["--args", program.to_str().expect("UTF-8")].as_slice(), &INFERIOR].concat();
     debugger::gdb(&arguments, (MODE, &name(spacing, stacks)), script)
 }
 
@@ -65,76 +113,69 @@ fn told<'t>(text: &'t str, key: &str) -> &'t str {
     text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no {key}: {text}"))
 }
 
-#[test]
-fn gdb_knows_compiled_functions_by_name_and_unwinds_them() {
-    const SHOW: &str = r#"
-def names():
-    found, frame = [], gdb.newest_frame()
-    while frame is not None:
-        found.append(frame.name() or "?")
-        frame = frame.older()
-    return found
-
-gdb.execute("run")
-print("FRAMES " + "|".join(names()))
-print("BREAKPOINT " + gdb.execute("break down", to_string=True).strip())
-# Out of the primitive, and of two levels of the recursion.
-left = 0
-while left < 3:
-    gdb.execute("finish", to_string=True)
-    left += gdb.newest_frame().name() == "down"
-print("LEFT " + str(names().count("down")))
-gdb.execute("delete"); gdb.execute("continue")
-"#;
-    for (spacing, stacks) in all_modes() {
-        let Some(text) = gdb((spacing, stacks), SHOW) else { return };
-        let frames: Vec<&str> = told(&text, "FRAMES ").split('|').collect();
-        let scheme: Vec<&str> =
-            frames.iter().copied().filter(|name| !name.contains("stack_barrier")).collect();
-        let first = scheme.iter().position(|name| *name == "down").unwrap_or_else(|| panic!("{text}"));
-        let (recursion, above) = scheme[first..].split_at(DEPTH + 1);
-        assert!(recursion.iter().all(|name| *name == "down"), "{spacing:?} {stacks:?}: {text}");
-        assert_eq!(above[..3], ["top level", "program", "scheme_base"], "{spacing:?} {stacks:?}: {text}");
-        assert_eq!(scheme.len() < frames.len(), spacing != Spacing::Off, "{spacing:?} {stacks:?}: {text}");
-        assert!(told(&text, "BREAKPOINT ").starts_with("Breakpoint 1 at 0x"), "{text}");
-        assert_eq!(told(&text, "LEFT "), (DEPTH - 1).to_string(), "{spacing:?} {stacks:?}: {text}");
-        assert!(text.contains("exited normally"), "{spacing:?} {stacks:?}: {text}");
-    }
+/// In which line of the program a text is.
+fn line_of(part: &str) -> usize {
+    1 + DOWN.lines().position(|line| line.contains(part)).expect("it is there")
 }
 
-const PROFILED: &str = "SCHEME_PROFILED";
-
-/// What perf records; without perf, nothing.
-#[test]
-fn profiled() {
-    if std::env::var(PROFILED).is_err() {
-        return;
-    }
-    const SPIN: &str = "(define (spin n) (if (> n 0) (spin (- n 1)) 0)) (spin 300000000)";
-    let mut options = Trial::new(Spacing::default()).options;
-    options.perf_map = true;
-    let scheme = build("spin.scm", SPIN, options).expect("it compiles");
-    let runtime = runtime_for(Spacing::default(), 64 << 20, scheme);
-    assert!(start(&runtime).expect("a stack").join().expect("no panic").is_ok());
-    println!("MAP {}", PerfMap::path().display());
+/// What is seen without barriers is seen with them, and it is right.
+fn check_frames(text: &str, mode: (Spacing, Stacks), without: &mut Option<String>) {
+    let frames: Vec<&str> = told(text, "FRAMES ").split('|').collect();
+    let first =
+        frames.iter().position(|frame| frame.starts_with("down ")).unwrap_or_else(|| panic!("{text}"));
+    let (recursion, above) = frames[first..].split_at(DEPTH + 1);
+    assert_eq!(recursion[0], format!("down down.scm:{}", line_of("(let ((a (bottom)))")), "{mode:?}: {text}");
+    let again = format!("down down.scm:{}", line_of("(down (- n 1))"));
+    assert!(recursion[1..].iter().all(|frame| *frame == again), "{mode:?}: {text}");
+    let top_level = format!("top level down.scm:{}", line_of("(down 100)"));
+    assert_eq!(above[..3], [&top_level, "program -", "scheme_base -"], "{mode:?}: {text}");
+    assert_eq!(without.get_or_insert_with(|| frames.join("|")), &frames.join("|"), "{mode:?}: {text}");
+    check_barriers(told(text, "BARRIERS "), mode.0, text);
 }
 
-#[test]
-fn perf_knows_compiled_functions_by_name() {
-    let data = std::env::temp_dir().join(format!("scheme-{}.perf", std::process::id()));
-    let mut record = Command::new("perf");
-    record.args(["record", "-q", "-e", "cpu-clock:u", "-F", "499", "-o"]).arg(&data);
-    record.arg("--").arg(std::env::current_exe().expect("this program"));
-    record.args(["--exact", "scheme::debugger_tests::profiled", "--nocapture"]).env(PROFILED, "");
-    let output = match record.output() {
-        Ok(output) if output.status.success() => output,
-        refused => return eprintln!("NOT MEASURED: perf cannot record here: {refused:?}"),
+/// A barrier for each frame of compiled code, some, or none.
+fn check_barriers(seen: &str, spacing: Spacing, text: &str) {
+    let seen: usize = seen.parse().expect("a number");
+    let due = match spacing {
+        Spacing::Off => 0..=0,
+        Spacing::EveryFrame => DEPTH..=usize::MAX,
+        _ => 1..=DEPTH / 4,
     };
-    let script =
-        Command::new("perf").args(["script", "-F", "ip,sym", "-i"]).arg(&data).output().expect("perf");
-    std::fs::remove_file(&data).expect("it was written");
-    std::fs::remove_file(told(&String::from_utf8_lossy(&output.stdout), "MAP ")).expect("it was written");
-    let samples = String::from_utf8_lossy(&script.stdout).into_owned();
-    let spinning = samples.lines().filter(|line| line.trim_end().ends_with(" spin")).count();
-    assert!(spinning > 20 && 10 * spinning > 9 * samples.lines().count(), "{spinning} of {samples}");
+    assert!(due.contains(&seen), "{spacing:?}: {text}");
+}
+
+#[test]
+fn gdb_knows_names_and_lines_and_unwinds_compiled_functions() {
+    const SHOW: &str = r#"
+def described(frame):
+    sal = frame.find_sal()
+    return (frame.name() or "?") + (" %s:%d" % (sal.symtab.filename, sal.line) if sal.symtab else " -")
+
+shown = [described(frame) for frame in all_frames() if "stack_barrier" not in (frame.name() or "?")]
+print("FRAMES " + "|".join(shown))
+print("BARRIERS", barriers())
+print("BREAKPOINT " + execute("break down").strip())
+print("AT LINE " + execute("tbreak down.scm:%d" % LINE).strip())
+"#;
+    for stacks in KINDS {
+        let mut without = None;
+        for spacing in MODES {
+            let line = format!("LINE = {}\n", line_of("(let ((a (bottom)))"));
+            let script = [GDB_PRELUDE, &line, SHOW, GDB_END].concat();
+            let Some(text) = gdb((spacing, stacks), &script) else { return };
+            check_frames(&text, (spacing, stacks), &mut without);
+            let place = |key| told(&text, key).split_once(" at 0x").unwrap_or_else(|| panic!("{text}")).1;
+            assert!(
+                place("BREAKPOINT ")
+                    .ends_with(&format!(": file down.scm, line {}.", line_of("(define (down"))),
+                "{text}"
+            );
+            assert!(
+                place("AT LINE ")
+                    .ends_with(&format!(": file down.scm, line {}.", line_of("(let ((a (bottom)))"))),
+                "{text}"
+            );
+            assert!(text.contains("exited normally"), "{spacing:?} {stacks:?}: {text}");
+        }
+    }
 }

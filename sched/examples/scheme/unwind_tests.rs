@@ -18,9 +18,15 @@ use super::value::Value;
 use super::{Scheme, build};
 
 /// A program of so many frames, none of them a tail call, `(bottom)` at their end.
-const DOWN: &str = "
+pub(super) const DOWN: &str = "
     (define kept (vector->list (make-vector 100000 1)))
-    (define (down n) (if (= n 0) (bottom) (+ 1 (down (- n 1)))))
+    (define (down n)
+      (if (= n 0)
+          (let ((a (bottom)))
+            (let ((b (+ a 1)))
+              (- b 1)))
+          (+ 1
+             (down (- n 1)))))
     (wait-for-barriers)
     (down 100)";
 

@@ -1,21 +1,15 @@
-//! The ordinary commands of a debugger, under barriers: after each one, the frames must be the last ones of those before.
-
-use integration_tests::mode;
+//! The ordinary commands of a debugger, under barriers: after each one, the frames must be the last ones of those before. For whoever runs a debugger on a
+//! program of its own.
 
 /// What one debugger has of its own.
 pub(crate) struct Usual {
     /// Python: `execute(command)`, and `frames()`, a list of (name, pc) without the trampoline. Ends where the program has stopped.
     pub(crate) prelude: &'static str,
-    /// Commands that the other debugger does not have.
-    pub(crate) only_here: &'static [&'static str],
+    /// What is tried, one after the other.
+    pub(crate) commands: &'static [&'static str],
     /// Python: lets the program go.
     pub(crate) end: &'static str,
 }
-
-const COMMANDS: [&str; 13] = [
-    "finish", "finish", "finish", "finish", "finish", "finish", "up", "next", "stepi", "nexti", "finish",
-    "step", "finish",
-];
 
 /// Python that both understand.
 const BODY: &str = r#"
@@ -35,27 +29,24 @@ def try_commands(commands):
             now = now[1:]
         print("AFTER", command, len(now), "RIGHT" if len(now) > 20 and tail_of(before, now) else "WRONG")
 
-def break_above():
-    above = [pc for name, pc in frames() if "nested" in name][1]
+def break_above(part):
+    above = [pc for name, pc in frames() if part in name][1]
     execute(f"tbreak *{above:#x}")
     execute("continue")
     print("BREAK", "RIGHT" if frames()[0][1] == above else "WRONG")
 "#;
 
-/// Runs them in all modes, with `run`: what the debugger prints in a mode that runs a script, if it can here. `exited` is what it says of a program that has
-/// come to a good end.
-pub(crate) fn work_under_barriers(
-    debugger: &Usual,
-    run: impl Fn(&str, &str) -> Option<String>,
-    exited: &str,
-) {
-    let Usual { prelude, only_here, end } = debugger;
-    let commands = [&COMMANDS, *only_here].concat();
-    let script = format!("{BODY}{prelude}try_commands({commands:?})\nbreak_above(){end}");
-    for mode in mode::NAMES {
-        let Some(text) = run(mode, &script) else { return };
+impl Usual {
+    /// Python that tries them all, and a breakpoint further up in a function whose name contains `part`.
+    pub(crate) fn script(&self, part: &str) -> String {
+        let Usual { prelude, commands, end } = self;
+        format!("{BODY}{prelude}try_commands({commands:?})\nbreak_above({part:?}){end}")
+    }
+
+    /// Looks at what that printed, in a mode. `exited` is what the debugger says of a program that has come to a good end.
+    pub(crate) fn check(&self, mode: &str, text: &str, exited: &str) {
         assert!(!text.contains("WRONG"), "{mode}: {text}");
-        assert_eq!(text.matches("RIGHT").count(), commands.len() + 1, "{mode}: {text}");
+        assert_eq!(text.matches("RIGHT").count(), self.commands.len() + 1, "{mode}: {text}");
         assert!(text.contains(exited), "{mode}: {text}");
     }
 }
