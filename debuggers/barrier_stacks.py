@@ -76,8 +76,9 @@ class Task:
         return f"task {self.number} {self.state} {where}, {bars.standing()} of {len(bars.records)} barriers"
 
     def lines(self):
-        """Its frames, one line each."""
-        return [f"#{i} {pc:#x} {self.memory.symbol(pc - 1)} (sp {sp:#x})" for i, (pc, sp) in enumerate(self.frames())]
+        """Its frames, one line each. A caller's function is that of the call, before its return address; the youngest one may not have begun."""
+        name = self.memory.symbol
+        return [f"#{i} {pc:#x} {name(pc - 1 if i else pc)} (sp {sp:#x})" for i, (pc, sp) in enumerate(self.frames())]
 
 
 def tasks(memory, list_address):

@@ -197,3 +197,34 @@ gdb.execute("continue")
         assert!(text.contains("exited normally"), "{text}");
     }
 }
+
+/// What it is that shows gdb the frames: with its reader of unwind tables turned off it gets no further than the first barrier.
+#[test]
+fn without_unwind_tables_gdb_is_lost() {
+    const TURN: &str = r#"
+gdb.execute("run")
+def names():
+    found, frame = [], gdb.newest_frame()
+    while frame is not None:
+        found.append(frame.name() or "?")
+        frame = frame.older()
+    return found
+
+def turn(state):
+    gdb.execute("maint set dwarf unwinders " + state)
+    gdb.execute("maint flush register-cache", to_string=True)
+    return names()
+
+levels = lambda found: sum("nested_call" in name for name in found)
+first = names()
+print("LEVELS", levels(first), levels(turn("off")), levels(turn("on")), names() == first)
+gdb.execute("continue")
+"#;
+    for mode in MODES {
+        let Some(text) = gdb(mode, TURN) else { return };
+        let [with, without, again, same] = line(&text, "LEVELS ")[..] else { panic!("{text}") };
+        let all = (DEPTH + 1).to_string();
+        assert_eq!((with, again, same), (&*all, &*all, "True"), "{text}");
+        assert!(mode == Spacing::Off || without.parse::<u64>().unwrap() <= DEPTH, "{text}");
+    }
+}

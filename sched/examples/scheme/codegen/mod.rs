@@ -58,6 +58,8 @@ mod inline;
 mod inline_data;
 mod isa;
 mod jit_debug;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod jit_debug_tests;
 mod known_code;
 mod labels;
 mod line_table;
