@@ -22,7 +22,7 @@ mutant barrier-on-frame-0 gc-mark/src/install.rs gc-mark scan barriers_stand <<'
 END
 
 mutant stale-barriers-not-purged gc-mark/src/scan.rs gc-mark scan stale_barriers <<'END'
-        let stale = stack.remove_barriers();
+        let stale = stack.remove_barriers(&self.unwind)?;
 ====
         let stale = barrier_arch::patch::Removed::default();
 END
@@ -88,9 +88,9 @@ mutant move-leaves-unvouched-ranges-behind gc-mark/src/receipt.rs gc-mark go_mov
 END
 
 mutant unwound-stack-stays-clean gc-mark/src/stack.rs gc-mark go_parked_writes unknown_values <<'END'
-        (unwound, receipt.note_run(cycle))
+        Ok((unwound, receipt.note_run(cycle)))
 ====
-        (unwound, if receipt.is_dirty(cycle) { Ran::AlreadyDirty } else { Ran::BecameDirty })
+        Ok((unwound, if receipt.is_dirty(cycle) { Ran::AlreadyDirty } else { Ran::BecameDirty }))
 END
 
 mutant shade-omitted gc-mark/src/write_barrier.rs gc-mark history nothing_is_lost <<'END'
