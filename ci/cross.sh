@@ -53,7 +53,7 @@ for test in tasks collector timers panic_far go_freed tail_calls; do everything+
 
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too, and so is not built in a hurry.
 fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
-scheme_names=(aarch64)
+scheme_names=(aarch64 riscv64 s390x)
 scheme=(-p sched --example scheme)
 # Of its tests those of whole programs, each of which runs once per mode, on the two kinds of stack in turn, and those of what has assembly: the
 # others compile forms and look at what they mean, which is the same everywhere.
@@ -63,7 +63,7 @@ export SCHEME_STACKS=in-turn
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.
 ulimit -c 0
 # A test binary that takes longer hangs: seconds of processor time, and by the clock, should others want the processors, too.
-patience=600 by_the_clock=1800
+patience=600 scheme_patience=1500 by_the_clock=1800
 
 build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
     rm -f "$logs/$1".{log,json,tests}
@@ -80,15 +80,15 @@ build() { # build NAME: its test binaries; a list of "package source binary" to 
 }
 
 run() { # run NAME: all that was built; the output goes to its log
-    local package source binary runner filters
+    local package source binary runner filters seconds
     runner=$(runner_for "$1")
     while read -r package source binary <&3; do
         printf '     Running %s\n' "${source#"$PWD/"}"
-        filters=()
-        [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}")
+        filters=() seconds=$patience
+        [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}") seconds=$scheme_patience
         # The virtual machine has the program, and not what lies beside its sources.
         [ "$1" != x32 ] || filters=(--skip what_a_fuzzer_found)
-        (cd "$package" && ulimit -t "$patience" && timeout "$by_the_clock" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
+        (cd "$package" && ulimit -t "$seconds" && timeout "$by_the_clock" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
     done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
 }
 
