@@ -20,7 +20,7 @@ fn resident() -> usize {
     pages * 4096
 }
 
-extern "C" fn again(_: *const Task) -> usize {
+extern "C-unwind" fn again(_: *const Task) -> usize {
     0
 }
 

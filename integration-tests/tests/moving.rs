@@ -157,7 +157,7 @@ fn a_stack_that_is_little_used_shrinks_at_its_next_scan() {
     }
 }
 
-extern "C" fn again(_: *const integration_tests::compiled::Task) -> usize {
+extern "C-unwind" fn again(_: *const integration_tests::compiled::Task) -> usize {
     AGAIN.fetch_add(1, Ordering::SeqCst);
     0
 }
@@ -188,6 +188,35 @@ fn tasks_wait_between_their_stacks() {
         let sum: usize = tasks.into_iter().map(|task| task.join().unwrap()).sum();
         assert_eq!(sum, (0..50).map(|i| i + 1 + 101 + i).sum::<usize>());
         assert_eq!(AGAIN.load(Ordering::SeqCst), 100);
+    });
+}
+
+extern "C-unwind" fn panics(_: *const integration_tests::compiled::Task) -> usize {
+    panic!("after the wait")
+}
+
+/// The bug: that function was called by one that does not unwind, and its panic ended the process.
+#[test]
+fn a_panic_of_the_function_that_ends_a_wait_is_its_tasks_own() {
+    everywhere(|spacing, stacks| {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&waiting);
+        let builder = Compiled::builder(spacing, stacks, move |current| {
+            count.fetch_add(1, Ordering::SeqCst);
+            current.park_and_call(panics);
+        });
+        let runtime = builder.workers(2).verify(true).oracle(true).start().unwrap();
+        let tasks: Vec<_> = (0..10).map(|i| runtime.spawn_program(Descents::to([50 * i])).unwrap()).collect();
+        while waiting.load(Ordering::SeqCst) < 10 {
+            std::thread::yield_now();
+        }
+        runtime.collect();
+        tasks.iter().for_each(|task| task.task().unpark());
+        for task in tasks {
+            let error = task.join().unwrap_err().to_string();
+            assert!(error.contains("after the wait"), "{spacing:?} {stacks:?}: {error}");
+        }
+        runtime.collect();
     });
 }
 

@@ -147,12 +147,12 @@ impl<'t, L: Language> Current<'t, L> {
     /// `again` is called in the function's place and returns to compiled code for it.
     ///
     /// A hundred thousand tasks that wait this way take up no more than their own stacks. What `again` needs is kept in the task's
-    /// language state.
+    /// language state. If it panics, that is a panic of a native function like any other ([`Program::panicked`]).
     ///
     /// # Panics
     ///
     /// If the task is a closure.
-    pub fn park_and_call(&self, again: extern "C" fn(*const Task<L>) -> usize) {
+    pub fn park_and_call(&self, again: extern "C-unwind" fn(*const Task<L>) -> usize) {
         assert!(self.is_managed(), "a closure has nothing to return to");
         let crossing = &self.task().crossing;
         crossing.target.store(again as *const () as usize, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! Native stacks, and what runs first on one.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use barrier_arch::arch;
@@ -10,7 +11,7 @@ use stack_alloc::GuardPages;
 use unwind_walk::{LiveStack, ReadWord};
 
 use super::arch as way;
-use super::panicked::panicked;
+use super::panicked::{drop_compiled_frames, panicked};
 use super::{Next, Program, Steps};
 use crate::current::Current;
 use crate::language::Language;
@@ -152,8 +153,13 @@ extern "C" fn on_native<L: Language>(task: usize) -> ! {
     let crossing = unsafe { &(*task).crossing };
     let target = crossing.target.load(Ordering::Relaxed);
     // SAFETY: `step_first`, or what `park_and_call` was given.
-    let target = unsafe { std::mem::transmute::<usize, extern "C" fn(*const Task<L>) -> usize>(target) };
-    let value = target(task);
+    let target =
+        unsafe { std::mem::transmute::<usize, extern "C-unwind" fn(*const Task<L>) -> usize>(target) };
+    // Below this frame is nobody who could.
+    let value = catch_unwind(AssertUnwindSafe(|| target(task))).unwrap_or_else(|panic| {
+        crossing.leaves.store(0, Ordering::Relaxed);
+        drop_compiled_frames(task, panic)
+    });
     if crossing.leaves.load(Ordering::Relaxed) != 0 {
         leave_between(task);
     }

@@ -16,7 +16,11 @@ unsafe extern "C-unwind" {
 
 /// Where [`native_call`](super::native_call)'s landing pad goes: on the native stack, which holds nothing else.
 pub(super) extern "C" fn panicked<L: Language>(task: *const Task<L>, exception: *mut c_void) -> ! {
-    let panic = payload(exception);
+    drop_compiled_frames(task, payload(exception))
+}
+
+/// The same, once the panic was caught, on a native stack with nothing on it that is to be dropped.
+pub(super) fn drop_compiled_frames<L: Language>(task: *const Task<L>, panic: Box<dyn Any + Send>) -> ! {
     // SAFETY: the task that runs, on its native stack.
     let (task_ref, current) = unsafe { (&*task, Current::from_raw(task)) };
     current.skip_barriers(current.stack_bounds().end);

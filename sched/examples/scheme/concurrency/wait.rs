@@ -123,7 +123,7 @@ pub fn finish(machine: &Machine<'_>) -> Outcome {
 }
 
 /// Somebody has unparked a task that gave its native stack back.
-extern "C" fn again(task: *const Task) -> usize {
+extern "C-unwind" fn again(task: *const Task) -> usize {
     // SAFETY: the scheduler passes the task that it resumes.
     let machine = unsafe { Machine::from_raw(task) };
     machine.deliver(finish(&machine)).0 as usize
