@@ -141,7 +141,9 @@ fn check_shown(text: &str, mode: &str) {
             "exponential" => assert!((2..8).contains(&barriers), "{text}"),
             _ => assert!(barriers > DEPTH, "{text}"),
         }
+        // lldb's other threads print their remarks whenever they like.
         let frames = part(text, &format!("task {number}"));
+        let frames: Vec<_> = frames.into_iter().filter(|line| line.starts_with('#')).collect();
         assert_eq!(frames.iter().filter(|f| f.contains("nested")).count(), DEPTH + number + 1, "{text}");
         assert!(!frames.iter().any(|f| f.contains("stack_barrier")), "{text}");
         assert!(frames.last().unwrap().contains("stack_base"), "{text}");
