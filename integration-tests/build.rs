@@ -3,7 +3,8 @@
 fn main() {
     println!("cargo::rerun-if-changed=foreign");
     // The tests with other people's code are x86-64's.
-    if std::env::var("CARGO_CFG_TARGET_ARCH").as_deref() != Ok("x86_64") {
+    let target = ["ARCH", "POINTER_WIDTH"].map(|what| std::env::var(format!("CARGO_CFG_TARGET_{what}")));
+    if target != [Ok("x86_64".into()), Ok("64".into())] {
         return;
     }
     // What is set for other people's C would come last, after our own flags.
