@@ -218,7 +218,7 @@ mutant retired-list-not-shown barrier-arch/src/aftermath.rs barrier-arch lib ret
         let retired = self.bars.len() > self.len;
 END
 
-mutant tables-find-the-record-before $assembly barrier-arch unwinding a_panic_from_any_depth <<'END'
+mutant tables-find-the-record-before $assembly integration-tests backtraces std_backtrace <<'END'
             ".cfi_escape 0x77, 0x78, 0x2c\n",               //   breg7 -8; le                         n-h p h is ours there or above?
 ====
             ".cfi_escape 0x77, 0x78, 0x2d\n",
