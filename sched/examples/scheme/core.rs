@@ -1,6 +1,6 @@
 //! The core language: what the expander produces and the compiler takes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use super::numbers::Number;
@@ -116,7 +116,7 @@ pub struct Program {
     pub forms: Vec<Expr>,
     pub vars: Vec<VarInfo>,
     /// Globals that the program defines or sets: a primitive of that name must not be inlined.
-    pub assigned_globals: HashSet<Rc<str>>,
+    pub assigned_globals: BTreeSet<Rc<str>>,
     /// Globals that it mentions and nobody has defined, and where it does so first.
     pub unbound: Vec<(Rc<str>, Span)>,
 }

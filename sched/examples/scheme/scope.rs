@@ -12,7 +12,7 @@
 //!                              (define |append (redefined)| (lambda (a b) …))
 //! ```
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::core::{Span, Var, VarInfo};
@@ -175,7 +175,7 @@ impl Globals {
     }
 
     /// All globals that the program defines or sets, as it calls its own.
-    pub fn assigned(&self) -> HashSet<Rc<str>> {
+    pub fn assigned(&self) -> BTreeSet<Rc<str>> {
         self.assigned.keys().map(|name| self.own(name)).collect()
     }
 
