@@ -59,6 +59,12 @@ mutant dirty-listed-twice gc-mark/src/receipt.rs gc-mark loom/lib one_of_two_mak
             CLEAN if self.exchange(word, cycle, DIRTY) || word != 0 => Ran::BecameDirty,
 END
 
+mutant loser-ends-the-winners-claim gc-mark/src/receipt.rs gc-mark loom/lib one_of_two_scans_first <<'END'
+        self.exchange(word, cycle, state).then(|| Claim { receipt: self, cycle, state })
+====
+        self.exchange(word, cycle, state).then_some(Claim { receipt: self, cycle, state })
+END
+
 mutant claim-ends-relaxed gc-mark/src/receipt.rs gc-mark loom/lib a_re_scan_sees <<'END'
         self.receipt.word.store(self.cycle.number() << STATE_BITS | state, Ordering::Release);
 ====

@@ -221,7 +221,8 @@ impl Receipt {
     }
 
     fn claim(&self, word: u64, cycle: Cycle, state: u64) -> Option<Claim<'_>> {
-        self.exchange(word, cycle, state).then_some(Claim { receipt: self, cycle, state })
+        // Made by the winner only: a claim that is dropped, a loser's too, would take the winner's away.
+        self.exchange(word, cycle, state).then(|| Claim { receipt: self, cycle, state })
     }
 }
 
@@ -359,6 +360,19 @@ mod tests {
         assert_eq!(receipt.note_run(cycle(1)), Ran::BecameDirty);
         drop(receipt.claim_re_scan(cycle(1), TOP));
         assert!(matches!(receipt.claim_re_scan(cycle(1), TOP), ReScanClaim::Full(_)));
+    }
+
+    /// Who had looked before another claimed, and comes too late, once made the claim void: its own, which it did not get, was dropped.
+    #[test]
+    fn who_comes_too_late_for_a_claim_changes_nothing() {
+        let receipt = Receipt::new();
+        let (looked, _) = receipt.state_of(cycle(1), TOP);
+        let FirstScanClaim::Claimed(claim) = receipt.claim_first_scan(cycle(1), TOP) else { panic!("a new one") };
+        assert!(receipt.claim(looked, cycle(1), SCANNING).is_none());
+        assert!(matches!(receipt.claim_first_scan(cycle(1), TOP), FirstScanClaim::Busy));
+        claim.done();
+        assert!(receipt.claim(looked, cycle(1), SCANNING).is_none());
+        assert!(receipt.is_clean(cycle(1), TOP));
     }
 
     #[test]

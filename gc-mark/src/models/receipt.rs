@@ -50,6 +50,7 @@ fn one_of_two_scans_first() {
         let other = thread::spawn(move || other.first_scan());
         let mine = stack.first_scan();
         assert!(mine != other.join().unwrap());
+        assert!(stack.receipt.is_clean(cycle(), TOP), "who came too late has changed nothing");
         // SAFETY: the other has ended.
         assert_eq!(stack.scanned.with(|scanned| unsafe { *scanned }), 1);
     });
