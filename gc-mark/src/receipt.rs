@@ -367,7 +367,9 @@ mod tests {
     fn who_comes_too_late_for_a_claim_changes_nothing() {
         let receipt = Receipt::new();
         let (looked, _) = receipt.state_of(cycle(1), TOP);
-        let FirstScanClaim::Claimed(claim) = receipt.claim_first_scan(cycle(1), TOP) else { panic!("a new one") };
+        let FirstScanClaim::Claimed(claim) = receipt.claim_first_scan(cycle(1), TOP) else {
+            panic!("a new one")
+        };
         assert!(receipt.claim(looked, cycle(1), SCANNING).is_none());
         assert!(matches!(receipt.claim_first_scan(cycle(1), TOP), FirstScanClaim::Busy));
         claim.done();

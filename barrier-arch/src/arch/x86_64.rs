@@ -91,10 +91,29 @@ macro_rules! each_class {
     };
 }
 
+/// The length is the upper half of a word, which x32 cannot read at once: its unwinders fetch four bytes at a time. Not `deref_size 4`: the `unwinding`
+/// crate reads a whole word for it.
+#[cfg(target_pointer_width = "64")]
+macro_rules! length_of_the_list {
+    () => {
+        concat!(
+            ".cfi_escape 0x16, 0x08, 23, 0x1c, 0x06\n", //   swap; const1u 23; minus; deref       p state
+            ".cfi_escape 0x08, 32, 0x25\n", //   const1u 32; shr                      p n       the length
+        )
+    };
+}
+#[cfg(target_pointer_width = "32")]
+macro_rules! length_of_the_list {
+    () => {
+        concat!(
+            ".cfi_escape 0x16, 0x08, 19, 0x1c, 0x06\n",     //   swap; const1u 19; minus; deref       p n       the length
+            ".cfi_escape 0x96, 0x96, 0x96\n",               //   nop; nop; nop                        as many bytes as above
+        )
+    };
+}
+
 /// Where the return address is, of a barrier whose stub has no number: at the record of the popped slot, which a binary search finds among all of them,
 /// hit or not. `p` is the first of the `n` bytes of records that are left, downwards; the loop halves them until there is one.
-///
-/// Not `deref_size 4` for the length: the `unwinding` crate reads a whole word for it.
 macro_rules! searching_rule {
     () => {
         concat!(
@@ -104,8 +123,7 @@ macro_rules! searching_rule {
             ".cfi_escape (((1<<\\k)-1)>>24)&0xff, (((1<<\\k)-1)>>32)&0xff, 0, 0, 0\n",
             ".cfi_escape 0x21\n",                           //   const8u 2^k-1; or                    t-1
             ".cfi_escape 0x12, 0x08, 47, 0x1c\n",           //   dup; const1u 47; minus               t-1 p     &record[0].saved_lr_ptr
-            ".cfi_escape 0x16, 0x08, 23, 0x1c, 0x06\n",     //   swap; const1u 23; minus; deref       p state
-            ".cfi_escape 0x08, 32, 0x25\n",                 //   const1u 32; shr                      p n       the length
+            length_of_the_list!(),
             ".cfi_escape 0x12, 0x40, 0x2c, 0x28, 23, 0\n",  // L: dup; lit16; le; bra E               p n
             ".cfi_escape 0x12, 0x31, 0x25\n",               //   dup; lit1; shr                       p n n/2
             ".cfi_escape 0x09, 0xf0, 0x1a\n",               //   const1s -16; and                     p n h     half of the records
