@@ -11,7 +11,8 @@
 #   setup-cross.sh ─→ build NAME 1 ─→ build NAME 2 ─→ …           one cargo, as many jobs as there are processors
 #                          └─→ run 1    └─→ run 2 ─→ …            meanwhile the tests of two, one binary after the other
 #
-# All of it is to take less than half an hour on two processors that have nothing else to do; what each part took is said.
+# All of it is to take less than half an hour on two processors that have nothing else to do, and does not yet: each architecture takes some three
+# minutes of a processor, but the virtual machine nine, and those with the Scheme, most of which is its compiler's own compilation, eighteen. What each part took is said.
 set -euo pipefail
 { # read to its end before it runs: it may be edited meanwhile
 cd "$(dirname "$0")/.."
