@@ -31,7 +31,8 @@ DEBIAN_PACKAGES=(rustc-web cargo-web rust-web-src)
 EMULATORS=$PWD/target/emulators
 PATH=$EMULATORS/usr/bin:$PATH
 
-# has_emulator: is the architecture's QEMU there, if it needs one, or the loader, if it needs none? Those before 8 keep 16 bytes for each page of a mapping, and tests reserve terabytes.
+# has_emulator: is the architecture's QEMU there, if it needs one, or the loader, if it needs none? QEMUs before 8
+# keep 16 bytes for each page of a mapping, and tests reserve terabytes.
 has_emulator() {
     local version
     [ "$HOW" != natively ] || [ -e /lib/ld-linux.so.2 ] || return

@@ -50,7 +50,7 @@ unpack_emulators() {
 emulators=()
 for name in "${lacking[@]}"; do
     architecture "$name"
-    has_emulator || emulators+=("$QEMU")
+    [ -z "$QEMU" ] || has_emulator || emulators+=("$QEMU")
 done
 [ ${#emulators[@]} = 0 ] || unpack_emulators "${emulators[@]}" || echo "setup-cross: no emulators ${emulators[*]}" >&2
 
