@@ -229,6 +229,38 @@ fn barriers_move_with_their_stack() {
     }
 }
 
+/// Where the lowest barrier that was not hit stands now may lie below the slots of those that were: their frames are gone.
+#[test]
+fn a_barrier_that_moved_below_dead_ones_keeps_the_list_in_order() {
+    for spacing in MODES {
+        for hits in 0..4 {
+            // Above its old slot, at it, between and at the slots of the dead, and below all of them.
+            for moved in (-64 * hits - 64..=32).step_by(16) {
+                let (mut stack, slots) = with_barriers(spacing, 4);
+                let hits = hits as usize;
+                slots[..hits].iter().for_each(|&slot| _ = hit(&mut stack, slot));
+                let slot = slots[hits].wrapping_add_signed(moved);
+                let word = stack.load(slots[hits]);
+                stack.store(slots[hits], 0xfeed);
+                stack.store(slot, word);
+                // SAFETY: nothing runs on the stack; the frame is the test's fiction.
+                assert_eq!(
+                    unsafe { patch::settle(&stack.bars, hits, slot, sp_after(slot)) },
+                    spacing != Spacing::Off
+                );
+                assert_eq!(stack.bars.state(), (of(spacing, hits), of(spacing, 4)));
+                let listed: Vec<usize> =
+                    (0..4).filter_map(|i| stack.bars.get(i)).map(|record| record.saved_lr_ptr).collect();
+                assert!(
+                    listed.is_sorted_by(|below, above| below < above),
+                    "I2: {listed:x?}, moved by {moved}"
+                );
+                assert_eq!(hit(&mut stack, slot), 0x1000 + hits);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_move_without_room_for_the_records_changes_nothing() {
     let (old, slots) = with_barriers(Spacing::EveryFrame, 60);

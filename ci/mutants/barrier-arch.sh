@@ -223,3 +223,9 @@ mutant tables-find-the-record-before $assembly integration-tests backtraces std_
 ====
             ".cfi_escape 0x77, 0x78, 0x2d\n",
 END
+
+mutant records-below-a-moved-barrier-keep-their-slots barrier-arch/src/patch/moved.rs barrier-arch patch moved_below_dead_ones <<'END'
+        if record.saved_lr_ptr < above {
+====
+        if record.saved_lr_ptr < above || true {
+END

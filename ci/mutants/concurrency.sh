@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The Scheme's tasks: the write barrier of channels, and the roots of tasks.
 
-mutant value-put-into-a-channel-unseen sched/examples/scheme/concurrency/channel.rs sched example/scheme programs_with_tasks <<'END'
+mutant value-put-into-a-channel-unseen sched/examples/scheme/concurrency/channel.rs sched example/scheme while_marking_is_marked <<'END'
         machine.store(ring, 1 + (self.index(OLDEST) + count) % length, value);
 ====
         let word = ring.word(1 + (self.index(OLDEST) + count) % length);

@@ -154,9 +154,3 @@ mutant moved-barrier-not-settled gc-mark/src/settle.rs gc-mark every_architectur
 ====
     if true || !unwind.slots_move() || bars.is_empty() {
 END
-
-mutant records-below-a-moved-barrier-keep-their-slots barrier-arch/src/patch/moved.rs gc-mark every_architecture any_life <<'END'
-        if record.saved_lr_ptr < above {
-====
-        if record.saved_lr_ptr < above || true {
-END

@@ -155,3 +155,58 @@ pub fn make(machine: &Machine<'_>, capacity: Value) -> Outcome {
     (fields[OLDEST - 1], fields[COUNT - 1]) = (Value::index(0), Value::index(0));
     machine.object(Header::with_length(Kind::Channel, FIELDS), &fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use gc_mark::Heap;
+    use gc_mark::Object;
+
+    use super::*;
+    use crate::scheme::tests::{MODES, runtime_for};
+    use crate::scheme::{Options, build};
+
+    const VALUES_SENT: usize = 50;
+
+    /// Pairs that nobody refers to, to be found by their addresses turned round.
+    #[inline(never)]
+    fn hidden(machine: &Machine<'_>) -> Vec<u64> {
+        let nil = Value::NIL;
+        (0..VALUES_SENT)
+            .map(|_| !machine.object(Header::with_length(Kind::Pair, 2), &[nil, nil]).unwrap().0)
+            .collect()
+    }
+
+    /// Values that only a channel has, from some time in the middle of a cycle on, outlive the cycle (I3).
+    #[test]
+    fn what_is_sent_while_marking_is_marked() {
+        for spacing in MODES {
+            let scheme = build("none", "", Options::default()).expect("no program");
+            let runtime = runtime_for(spacing, 1 << 20, scheme);
+            let task = runtime.spawn(|current| {
+                // SAFETY: this very task runs.
+                let machine = unsafe { Machine::from_raw(current.task()) };
+                let channel = make(&machine, Value::index(VALUES_SENT)).unwrap();
+                let values = hidden(&machine);
+                let is_marked = |&value: &u64| machine.scheme().heap.is_marked(Object((!value) as usize));
+                current.request_collection();
+                while !current.is_marking() {
+                    current.safepoint();
+                }
+                // No safepoint from here on: marking goes on until there is one.
+                let before = values.iter().filter(|&value| is_marked(value)).count();
+                for value in &values {
+                    let put = Channel(ObjectRef::any(channel).unwrap()).put(
+                        &machine,
+                        &mut machine.scheme().exchange.lock(),
+                        Value(!value),
+                    );
+                    assert!(matches!(put, Ok(true)));
+                }
+                (before, values.iter().filter(|&value| is_marked(value)).count())
+            });
+            let (before, after) = task.expect("a stack").join().expect("no panic");
+            assert!(before < VALUES_SENT, "somebody else knew them all");
+            assert_eq!(after, VALUES_SENT, "{spacing:?}");
+        }
+    }
+}
