@@ -73,6 +73,12 @@ run() {
     ) >"$work/run.log" 2>&1
 }
 
+# As `run`, three times if need be: what goes wrong between threads does not do so each time.
+run_until_killed() {
+    local try
+    for try in 1 2 3; do run "$@" || return; done
+}
+
 # The first test that failed, crashed or did not end, according to run.log.
 culprit() {
     sed -n -e 's/^test \(.*\) \.\.\. FAILED.*$/\1/p' "$work/run.log" | head -1 | grep . ||
@@ -149,7 +155,7 @@ break_it() {
     if [[ -z $binary ]]; then
         lives "$name" "DOES NOT BUILD"
         grep -A6 '^error' "$work/build.log" | head -20
-    elif run "$package" "$filter" "$binary"; then
+    elif run_until_killed "$package" "$filter" "$binary"; then
         lives "$name" "SURVIVED $package::$target $filter"
     else
         status=$?
