@@ -1,12 +1,20 @@
-//! C and C++ for the tests, each compiled with and without frame pointers: `foreign/`.
+//! C and C++ for the tests, each compiled with and without frame pointers: `foreign/`. And where there is compiled code: `src/compiled/`.
 
 fn main() {
     println!("cargo::rerun-if-changed=foreign");
-    // The tests with other people's code are x86-64's.
-    let target = ["ARCH", "POINTER_WIDTH"].map(|what| std::env::var(format!("CARGO_CFG_TARGET_{what}")));
-    if target != [Ok("x86_64".into()), Ok("64".into())] {
-        return;
+    println!("cargo::rustc-check-cfg=cfg(has_compiled_tasks)");
+    let of_target = |what| std::env::var(format!("CARGO_CFG_TARGET_{what}")).expect("cargo says so");
+    let (arch, pointer_width) = (of_target("ARCH"), of_target("POINTER_WIDTH"));
+    if pointer_width == "64" && ["x86_64", "aarch64", "riscv64", "s390x"].contains(&arch.as_str()) {
+        println!("cargo::rustc-cfg=has_compiled_tasks");
     }
+    // The tests with other people's code are x86-64's.
+    if arch == "x86_64" && pointer_width == "64" {
+        foreign();
+    }
+}
+
+fn foreign() {
     // What is set for other people's C would come last, after our own flags.
     // SAFETY: no other thread is there yet.
     unsafe { std::env::remove_var("CFLAGS_x86_64_unknown_linux_gnu") };

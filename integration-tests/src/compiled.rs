@@ -2,31 +2,75 @@
 //! each frame, and calls whatever the test wants at the bottom. Its stacks can move.
 //!
 //! ```text
-//!   rbp      frame record
-//!   rsp+32   number of the cell
-//!   rsp+24   result so far
-//!   rsp+16   address of the task
-//!   rsp+8    levels yet to come
-//!   rsp      the cell                 ◀── the one root, at each call
+//!          frame record, or what else the ABI wants
+//!   +32    number of the cell
+//!   +24    result so far
+//!   +16    address of the task
+//!   +8     levels yet to come
+//!   WORDS  the cell                 ◀── the one root, at each call
+//!          what the ABI wants        ◀── stack pointer
 //! ```
+//!
+//! The procedure itself is assembly, with the same labels in the same order for each architecture that has
+//! [tasks of compiled code](sched::COMPILED_TASK_ARCHITECTURES):
+//!
+//! | item | what |
+//! |---|---|
+//! | [`FRAME_BYTES`] | the size of a frame |
+//! | `WORDS` | where in it the words above lie |
+//! | `OUTERMOST_BYTES` | what lies above the outermost frame's stack pointer |
+//! | `test_descend` … `test_end` | the code; each other label is where a call returns to |
 
-use std::arch::global_asm;
-use std::mem::offset_of;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::Spacing;
 use gc_mark::heap::{AllocCache, HeapConfig, MarkSweep, ObjectModel};
 use gc_mark::{FrameMap, FrameRoots};
-use sched::{Builder, Call, Current, Language, Movable, Next, Program, Runtime, StackMode, Visit};
+use sched::{
+    Builder, Call, Current, Language, Movable, NATIVE_CALL_BYTES, Next, Program, Runtime, StackMode, Visit,
+};
 use unwind_walk::FramePointers;
 
 use crate::on_thread::{self, away};
 
+cfg_select! {
+    target_arch = "x86_64" => {
+        mod x86_64;
+        use x86_64 as arch;
+    }
+    target_arch = "aarch64" => {
+        mod aarch64;
+        use aarch64 as arch;
+    }
+    target_arch = "riscv64" => {
+        mod riscv64;
+        use riscv64 as arch;
+    }
+    target_arch = "s390x" => {
+        mod s390x;
+        use s390x as arch;
+    }
+}
+
+pub use arch::FRAME_BYTES;
+pub(crate) use arch::OUTERMOST_BYTES;
+
+// The words of a frame, above `WORDS`.
+const ROOT: usize = 0;
+const LEFT: usize = 8;
+const TASK: usize = 16;
+const ANSWER: usize = 24;
+const NUMBER: usize = 32;
+
+/// Where a frame keeps the number of its level, above its stack pointer.
+pub(crate) const LEVEL_AT: usize = arch::WORDS + LEFT;
+
 /// A green thread of this language.
 pub type Task = sched::Task<Compiled>;
 
-/// Bytes below the limit: a frame with its record and return address, and a native call.
-const SLACK: usize = 160;
+/// Bytes below the limit: a frame with its record and return address, and a native call. A trampoline needs less, and
+/// runs where both have been.
+const SLACK: usize = FRAME_BYTES + NATIVE_CALL_BYTES;
 
 /// What is done at the bottom of the recursion; what may switch to other tasks, by way of [`away`].
 pub type Leaf = Box<dyn Fn(&Current<'_, Compiled>) + Send + Sync>;
@@ -59,80 +103,6 @@ impl std::fmt::Debug for Compiled {
         f.debug_struct("Compiled").field("heap", &self.heap).finish_non_exhaustive()
     }
 }
-
-global_asm!(
-    // (task, levels) -> levels + 1
-    ".globl test_descend",
-    ".hidden test_descend",
-    "test_descend:",
-    "push rbp",
-    "mov rbp, rsp",
-    "sub rsp, 48",
-    "mov [rsp + 16], rdi",
-    "mov [rsp + 8], rsi",
-    "mov qword ptr [rsp], 0",
-    "cmp rsp, [rdi + {limit}]",
-    "jae 2f",
-    "lea rax, [rip + {check}]",
-    "mov [rdi + {target}], rax",
-    "call {native}",
-    ".globl test_checked",
-    ".hidden test_checked",
-    "test_checked:",
-    "mov rdi, [rsp + 16]",
-    "2:",
-    "lea rax, [rip + {cell}]",
-    "mov [rdi + {target}], rax",
-    "call {native}",
-    ".globl test_allocated",
-    ".hidden test_allocated",
-    "test_allocated:",
-    "mov [rsp], rax",
-    "mov rax, [rax + 8]",
-    "mov [rsp + 32], rax",
-    "mov rdi, [rsp + 16]",
-    "mov rsi, [rsp + 8]",
-    "sub rsi, 1",
-    "jb 3f",
-    "call test_descend",
-    ".globl test_returned",
-    ".hidden test_returned",
-    "test_returned:",
-    "jmp 4f",
-    "3:",
-    "lea rax, [rip + {leaf}]",
-    "mov [rdi + {target}], rax",
-    "call {native}",
-    ".globl test_left",
-    ".hidden test_left",
-    "test_left:",
-    "xor eax, eax",
-    "4:",
-    "add rax, 1",
-    "mov [rsp + 24], rax",
-    "mov rdi, [rsp + 16]",
-    "mov rsi, [rsp]",
-    "mov rdx, [rsp + 32]",
-    "lea rax, [rip + {look}]",
-    "mov [rdi + {target}], rax",
-    "call {native}",
-    ".globl test_looked",
-    ".hidden test_looked",
-    "test_looked:",
-    "mov rax, [rsp + 24]",
-    "leave",
-    "ret",
-    ".globl test_end",
-    ".hidden test_end",
-    "test_end:",
-    limit = const offset_of!(Task, stack_limit),
-    target = const sched::TARGET_OFFSET,
-    native = sym sched::native_call,
-    check = sym check,
-    cell = sym cell,
-    leaf = sym leaf,
-    look = sym look,
-);
 
 unsafe extern "C" {
     fn test_descend();
@@ -193,7 +163,7 @@ extern "C" fn look(task: *const Task, cell: usize, number: usize) {
     assert_eq!(words, [CHECK, number], "cell {cell:#x} was freed");
 }
 
-/// Where calls return to: each frame there has one root, at its stack pointer.
+/// Where calls return to: each frame there has one root.
 #[derive(Debug)]
 pub struct Sites([usize; 5]);
 
@@ -218,7 +188,7 @@ impl Sites {
 impl FrameMap for Sites {
     fn roots_at(&self, return_pc: usize) -> FrameRoots<'_> {
         if self.0.contains(&return_pc) {
-            FrameRoots::Precise { slots: &[0], vouched: true }
+            FrameRoots::Precise { slots: &[(arch::WORDS + ROOT) as u32], vouched: true }
         } else {
             FrameRoots::Conservative { vouched: false }
         }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   outermost frame
-//!   level 5        rsp+8: 5 = what the task was called with
-//!   level 4        rsp+8: 4
+//!   level 5        its word says 5 = what the task was called with
+//!   level 4        4
 //!   …              one less each                             ◀── a walk that skips, repeats or invents a frame is caught here
 //!   where it runs or waits
 //! ```
@@ -13,13 +13,7 @@ use std::sync::atomic::Ordering;
 use barrier_arch::StkbarSlice;
 use unwind_walk::{End, Frame, FramePointers, LiveStack, Registers, Walk};
 
-use crate::compiled::{Sites, Task};
-
-/// Where a frame keeps its level, above its stack pointer.
-const LEVEL_AT: usize = 8;
-
-/// How far below the top of the stack proper the outermost frame's stack pointer lies.
-const OUTERMOST_BELOW: usize = 16;
+use crate::compiled::{LEVEL_AT, OUTERMOST_BYTES, Sites, Task};
 
 /// The level of the frame whose stack pointer is `sp`.
 fn level_at(sp: usize) -> usize {
@@ -70,7 +64,7 @@ impl Levels {
     pub fn are_right(&self, bars: &StkbarSlice) -> bool {
         self.in_order
             && self.last.is_none_or(|last| last == self.total)
-            && self.last_sp == bars.stack_hi() - OUTERMOST_BELOW
+            && self.last_sp == bars.stack_hi() - OUTERMOST_BYTES
     }
 }
 

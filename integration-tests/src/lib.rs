@@ -9,20 +9,21 @@
 //!
 //! For those that bring in other people's code: `ground`, a stack for a closure, and `foreign`, C and C++.
 //!
-//! These, and what looks at single instructions, are x86-64's.
+//! These, and what looks at single instructions, are x86-64's. Compiled code is where [`sched`] has tasks of it
+//! (`cfg(has_compiled_tasks)`).
 
 pub mod by;
-#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+#[cfg(has_compiled_tasks)]
 pub mod compiled;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 pub mod foreign;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 pub mod ground;
-#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+#[cfg(has_compiled_tasks)]
 pub mod levels;
 pub mod mode;
 pub mod native;
-#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+#[cfg(has_compiled_tasks)]
 pub mod on_thread;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 pub mod profiler;
@@ -36,3 +37,12 @@ use barrier_arch::Spacing;
 /// The three modes in which every mechanism is tested.
 pub const MODES: [Spacing; 3] =
     [Spacing::Off, Spacing::Exponential { first: Spacing::FIRST }, Spacing::EveryFrame];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn there_is_compiled_code_where_there_are_tasks_of_it() {
+        let is_listed = sched::COMPILED_TASK_ARCHITECTURES.contains(&std::env::consts::ARCH);
+        assert_eq!(cfg!(has_compiled_tasks), is_listed && cfg!(target_pointer_width = "64"));
+    }
+}

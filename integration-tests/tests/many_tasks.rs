@@ -2,7 +2,7 @@
 //!
 //! A test binary of its own: resident memory is the process's.
 
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_compiled_tasks, target_os = "linux"))]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

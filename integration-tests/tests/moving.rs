@@ -1,18 +1,22 @@
 //! Stacks of compiled code that grow and shrink, with barriers on them or not, while cycle follows cycle; the same on reserved stacks.
 
-#![cfg(target_arch = "x86_64")]
+#![cfg(has_compiled_tasks)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::Spacing;
 use integration_tests::MODES;
-use integration_tests::compiled::{Compiled, Descents, STACKS};
+use integration_tests::compiled::{Compiled, Descents, FRAME_BYTES, STACKS};
+use integration_tests::levels::walk_waiting;
 use integration_tests::native::Native;
 use sched::{Builder, Current, PooledStacks, StackMode, StackSource, StartError, TaskStack};
 use stack_alloc::{Config, GuardPages, StackPool};
 
 const COPY: StackMode = StackMode::Copy { first: 4096 };
+
+/// Levels so few that their stack moves at each prologue check if it [always](Builder::always_move) does: of 16 KiB at most.
+const FEW: usize = 9600 / FRAME_BYTES;
 
 /// Each mode of barriers on both kinds of stacks.
 fn everywhere(test: impl Fn(Spacing, StackMode)) {
@@ -52,7 +56,14 @@ fn deep_recursion_keeps_its_cells_on_both_kinds_of_stacks() {
     });
 }
 
-/// The stack moves while the collector marks, with barriers on it: they are hit on the way back, and the re-scan is bounded.
+/// Does a walk of the task's own stack, from where its code waits, show each level that it should?
+fn is_whole(current: &Current<'_, Compiled>) -> bool {
+    let at = current.waits_at().expect("compiled code");
+    // SAFETY: the task is the caller's own, and waits there.
+    current.bars(|bars| unsafe { walk_waiting(current.task(), bars, at) }).is_some()
+}
+
+/// The stack moves while the collector marks, with barriers on it: it is walked as before, they are hit on the way back, and the re-scan is bounded.
 #[test]
 fn a_stack_moves_under_its_barriers() {
     for spacing in MODES {
@@ -72,6 +83,7 @@ fn a_stack_moves_under_its_barriers() {
                     let shifted: Vec<_> = bars.iter().map(|r| bars.stack_hi() - r.saved_lr_ptr).collect();
                     assert_eq!(shifted, slots);
                 });
+                assert!(is_whole(current), "{spacing:?}");
             }
         });
         let runtime = builder
@@ -82,8 +94,8 @@ fn a_stack_moves_under_its_barriers() {
             .oracle(true)
             .start()
             .unwrap();
-        let task = runtime.spawn_program(Descents::to([120; 20])).unwrap();
-        assert_eq!(task.join().unwrap(), 121 * 20);
+        let task = runtime.spawn_program(Descents::to([FEW; 20])).unwrap();
+        assert_eq!(task.join().unwrap(), (FEW + 1) * 20);
         let scans = runtime.cycles();
         let hit: usize = scans.iter().map(|cycle| cycle.re_scan.hit).sum();
         assert!(
@@ -111,9 +123,8 @@ fn a_stack_that_moves_is_still_scanned_once() {
             }
         });
         let runtime = builder.always_move(true).workers(1).verify(true).oracle(true).start().unwrap();
-        const LEVELS: usize = 150;
-        assert_eq!(runtime.spawn_program(Descents::to([LEVELS])).unwrap().join().unwrap(), LEVELS + 1);
-        let deep = |bytes: usize| bytes > LEVELS * 64 * 3 / 4;
+        assert_eq!(runtime.spawn_program(Descents::to([FEW])).unwrap().join().unwrap(), FEW + 1);
+        let deep = |bytes: usize| bytes > FEW * FRAME_BYTES * 3 / 4;
         let cycles = runtime.cycles();
         let deep_ones: Vec<_> = cycles.iter().filter(|cycle| deep(cycle.first.bytes)).collect();
         assert!(deep_ones.len() > 10 || spacing == Spacing::Off, "{spacing:?}: {}", cycles.len());
