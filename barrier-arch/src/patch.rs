@@ -105,7 +105,8 @@ pub unsafe fn install(bars: &StkbarSlice, slot: usize) -> Result<(), Refused> {
 /// [`install`], where the frame may authenticate its return address (AArch64's `pac-ret`): `cfa` is the frame's canonical
 /// frame address, which the code depends on.
 ///
-/// Whoever walks such frames by unwind tables knows it, and knows from the CIE which key is used ([`SigningKey`]).
+/// Whoever walks such frames by unwind tables knows it, and knows from the CIE which key is used ([`SigningKey`]): so `unwind-walk`'s
+/// `cfi::UnwindTables`.
 ///
 /// # Errors
 ///

@@ -244,10 +244,8 @@ fn a_barrier_that_moved_below_dead_ones_keeps_the_list_in_order() {
                 stack.store(slots[hits], 0xfeed);
                 stack.store(slot, word);
                 // SAFETY: nothing runs on the stack; the frame is the test's fiction.
-                assert_eq!(
-                    unsafe { patch::settle(&stack.bars, hits, slot, sp_after(slot)) },
-                    spacing != Spacing::Off
-                );
+                let settled = unsafe { patch::settle(&stack.bars, hits, slot, sp_after(slot)) };
+                assert_eq!(settled, spacing != Spacing::Off);
                 assert_eq!(stack.bars.state(), (of(spacing, hits), of(spacing, 4)));
                 let listed: Vec<usize> =
                     (0..4).filter_map(|i| stack.bars.get(i)).map(|record| record.saved_lr_ptr).collect();

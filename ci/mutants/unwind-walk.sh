@@ -14,7 +14,7 @@ mutant leftover-not-noticed unwind-walk/src/barriers.rs unwind-walk broken_lists
 END
 
 mutant dead-record-is-leftover unwind-walk/src/barriers.rs unwind-walk broken_lists dead_record <<'END'
-            let holds = !popped && memory.read_word(slot) == Some(bars.stub(index).pc());
+            let holds = !popped && memory.read_word(slot).map(arch::strip) == Some(bars.stub(index).pc());
 ====
             let holds = !popped;
 END

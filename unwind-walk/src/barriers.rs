@@ -154,7 +154,7 @@ impl<'a> Ledger<'a> {
             let record = bars.get(index)?;
             let slot = record.saved_lr_ptr;
             let popped = arch::is_popped(slot, self.start_sp);
-            let holds = !popped && memory.read_word(slot) == Some(bars.stub(index).pc());
+            let holds = !popped && memory.read_word(slot).map(arch::strip) == Some(bars.stub(index).pc());
             holds.then_some((index, record))
         };
         self.leftover = self.leftover.or_else(|| (self.next..to).find_map(alive));

@@ -37,7 +37,7 @@ pub struct Caller {
     pub cfa: usize,
     /// Address of the word that holds the return address, or a barrier over it.
     pub return_slot: usize,
-    /// The original return address, whether or not a barrier stands over it.
+    /// The original return address, whether or not a barrier stands over it; without its authentication code, if it has one.
     pub return_pc: usize,
     /// The caller's frame pointer.
     pub fp: usize,

@@ -38,7 +38,8 @@ use crate::step::{Registers, Step, StepError, Unwind};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FramePointers;
 
-const HOST: &Architecture = match description::host() {
+/// This machine.
+pub(crate) const HOST: &Architecture = match description::host() {
     Some(host) => host,
     None => panic!("barrier-arch does not compile where there is no description"),
 };

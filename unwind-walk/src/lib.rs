@@ -81,8 +81,8 @@
 //!
 //! # Features
 //!
-//! * `cfi`: `cfi::UnwindTables`, a stepper for code without frame pointers, by the unwind tables of the process and of generated code. x86-64
-//!   Linux; needs `alloc` and the C library.
+//! * `cfi`: `cfi::UnwindTables`, a stepper for code without frame pointers, by the unwind tables of the process and of generated code. Every
+//!   architecture but 32-bit Arm, whose tables are of another kind; Linux; needs `alloc` and the C library.
 //! * `framehop`: `ByFramehop`, a stepper that asks a framehop unwinder. x86-64.
 //!
 //! # Without the other crates
@@ -99,7 +99,7 @@
 extern crate alloc;
 
 mod barriers;
-#[cfg(all(feature = "cfi", target_arch = "x86_64"))]
+#[cfg(all(feature = "cfi", not(target_arch = "arm")))]
 pub mod cfi;
 mod error;
 mod first_of;
@@ -110,7 +110,10 @@ mod framehop;
 mod inside_trampoline;
 mod live;
 mod memory;
-#[cfg(all(any(feature = "cfi", feature = "framehop"), target_arch = "x86_64"))]
+#[cfg(any(
+    all(feature = "cfi", not(target_arch = "arm")),
+    all(feature = "framehop", target_arch = "x86_64")
+))]
 mod stack_base;
 mod step;
 mod tally;

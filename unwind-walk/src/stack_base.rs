@@ -13,8 +13,8 @@ pub(crate) fn address() -> usize {
         arch::trap()
     }
     #[repr(align(16))]
-    struct Scratch([usize; 64]);
-    let mut scratch = Scratch([0; 64]);
+    struct Scratch([usize; 128]);
+    let mut scratch = Scratch([0; 128]);
     let hi = scratch.0.as_mut_ptr_range().end as usize;
     // SAFETY: nobody uses this piece of memory as a stack, and nobody will run on it.
     unsafe { arch::prepare(hi, never, 0).context.registers().pc }

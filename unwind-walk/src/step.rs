@@ -108,6 +108,12 @@ pub enum StepError {
         /// The canonical frame address it gave.
         cfa: usize,
     },
+    /// The return address has not been stored yet, or no longer: it is in a register that a walk does not have. So it may be where a function with a
+    /// link register was interrupted; never where it waits for a call.
+    #[error(
+        "the frame at pc {0:#x} has its return address in a register: it was interrupted outside of its body"
+    )]
+    InRegister(usize),
     /// The stepper knows nothing of this code.
     #[error("no unwind information for pc {0:#x}")]
     Unknown(usize),

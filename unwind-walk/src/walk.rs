@@ -182,6 +182,7 @@ impl<'m, 'b, U: Unwind, M: ReadWord> Walk<'m, 'b, U, M> {
             return Err(StepError::NotAbove { sp: frame.sp, cfa }.into());
         }
         let word = self.memory.read_word(return_slot).ok_or(StepError::Unreadable(return_slot))?;
+        let word = arch::strip(word);
         let (mut return_pc, mut barrier) = (word, None);
         if stubs.may_hold(word)
             && let Some((index, original)) = {

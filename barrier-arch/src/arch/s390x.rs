@@ -281,16 +281,16 @@ pub fn sign(_pc: usize, _cfa: usize, _key: SigningKey) -> Option<usize> {
 /// Stack pointer and frame pointer of the function that this is inlined into: where a walk of one's own stack starts.
 #[inline(always)]
 pub fn own_frame() -> (usize, usize) {
-    let sp;
-    // SAFETY: reads a register.
-    unsafe { asm!("lgr {}, %r15", out(reg) sp, options(nomem, nostack)) };
-    (sp, 0)
+    let (sp, fp);
+    // SAFETY: reads two registers.
+    unsafe { asm!("lgr {}, %r15", "lgr {}, %r11", out(reg) sp, out(reg) fp, options(nomem, nostack)) };
+    (sp, fp)
 }
 
 /// Bytes that [`switch`] leaves on a stack.
 pub(super) const SAVED_BYTES: usize = 160;
-/// There is no frame pointer by convention: the back chain is what leads on.
-pub(super) const SAVED_FP: usize = 0;
+/// r11: what frames of no fixed size are counted from by their unwind tables. Walks by the back chain do not need it.
+pub(super) const SAVED_FP: usize = 56;
 pub(super) const SAVED_PC: usize = 80;
 
 /// Leaves this stack, described by `*save`, and goes on where `*load` was left.

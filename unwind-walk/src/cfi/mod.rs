@@ -11,22 +11,30 @@
 //!   run in a signal handler (I6).
 //! * Nothing is cached: a step parses its row each time, some half a microsecond.
 //! * Only what stands in [`Registers`] is tracked. A frame whose canonical frame address depends on another register cannot be
-//!   unwound (gcc and LLVM make none but in the first instructions of functions that realign the stack).
-//! * Tables with an augmentation that is not understood are refused, or their code is unknown: so AArch64's `B`, of code that signs return addresses
-//!   with key B (whoever reads such tables tells [`install_signed`](barrier_arch::patch::install_signed) the key).
+//!   unwound (gcc and LLVM make none but in the first instructions of functions that realign the stack). Nor can one whose return address
+//!   is in a register, as the link register ([`StepError::InRegister`]): so a leaf function that was interrupted, and none that waits for a call.
+//! * The frame pointer is the register that has this name in the ABI, on PowerPC and z, too, where frames are linked by their stack pointers:
+//!   [`FramePointers`](crate::FramePointers) does not know it there. So behind a frame that had to be left to that stepper one whose table counts from the frame
+//!   pointer is taken wrongly.
+//! * Where return addresses are signed (AArch64), [`UnwindTables::signing`] says so of a frame, and with which key.
+//! * Tables with an augmentation that is not understood are refused, or their code is unknown: so AArch64's `G`, of code that tags its stack.
 //! * The outermost frame is `barrier_arch`'s `stack_base`, or one whose table says that it has no caller.
 
+mod host;
 mod module;
 mod process;
 mod rules;
+mod section;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use barrier_arch::arch::SigningKey;
+
 use crate::memory::ReadWord;
 use crate::stack_base;
 use crate::step::{Registers, Step, StepError, Unwind};
-use module::Module;
+use module::{Fde, Module};
 
 /// Unwind tables, and the stepper that follows them.
 ///
@@ -107,15 +115,49 @@ impl<'t> UnwindTables<'t> {
         self.modules[..after].last().filter(|module| module.text().contains(&pc))
     }
 
+    /// The table entry of the function that `lookup_pc` lies in.
+    fn entry_of(&self, lookup_pc: usize) -> Option<(&Module<'t>, Fde<'_>)> {
+        let module = self.module_of(lookup_pc)?;
+        Some((module, module.fde_of(lookup_pc)?))
+    }
+
+    /// With which key the frame that waits for the call at `lookup_pc` ([`Frame::lookup_pc`](crate::Frame::lookup_pc)) has signed its return
+    /// address; `None` if it has not, or nothing is known of that code.
+    ///
+    /// On AArch64 this is what [`install_signed`](barrier_arch::patch::install_signed) must know, beside the canonical frame address: the row of the table says
+    /// whether (`DW_CFA_AARCH64_negate_ra_state`), the CIE with which key. Elsewhere nobody signs.
+    ///
+    /// ```
+    /// use barrier_arch::{StkbarSlice, patch};
+    /// use unwind_walk::{Frame, cfi::UnwindTables};
+    ///
+    /// /// A barrier where this frame returns to, if one can be.
+    /// ///
+    /// /// # Safety
+    /// ///
+    /// /// The stack of `bars` is stopped, and the frame was found by walking it with `tables`; it is not the youngest.
+    /// unsafe fn install(bars: &StkbarSlice, tables: &UnwindTables<'_>, frame: &Frame) -> Result<(), patch::Refused> {
+    ///     let Some(caller) = frame.caller else { return Ok(()) };
+    ///     match tables.signing(frame.lookup_pc()) {
+    ///         // SAFETY: the caller's promise; the tables know where the frame ends.
+    ///         Some(key) => unsafe { patch::install_signed(bars, caller.return_slot, caller.cfa, key) },
+    ///         // SAFETY: as above.
+    ///         None => unsafe { patch::install(bars, caller.return_slot) },
+    ///     }
+    /// }
+    /// ```
+    pub fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
+        let (module, fde) = self.entry_of(lookup_pc)?;
+        rules::is_signed(module, &fde, lookup_pc).then(|| module.key(&fde))
+    }
+
     fn step_by_row_of(
         &self,
         lookup_pc: usize,
         registers: &Registers,
         memory: &impl ReadWord,
     ) -> Result<Step, StepError> {
-        let unknown = StepError::Unknown(registers.pc);
-        let module = self.module_of(lookup_pc).ok_or(unknown)?;
-        let fde = module.fde_of(lookup_pc).ok_or(unknown)?;
+        let (module, fde) = self.entry_of(lookup_pc).ok_or(StepError::Unknown(registers.pc))?;
         if fde.contains(self.stack_base as u64) {
             return Ok(Step::Outermost);
         }
