@@ -102,6 +102,17 @@ fn deep(n: usize, bottom: &mut dyn FnMut()) -> u8 {
     deep(n - 1, bottom).wrapping_add(black_box(&ballast)[7])
 }
 
+/// What every stack has above its outermost frame's stack pointer: it is the architecture's choice.
+fn outermost_bytes() -> usize {
+    extern "C" fn never(_: usize) -> ! {
+        std::process::abort()
+    }
+    let mut unused = [0_u128; 64];
+    let hi = unused.as_mut_ptr_range().end as usize;
+    // SAFETY: nobody uses that memory, and nobody switches to it.
+    hi - unsafe { arch::prepare(hi, never, 0) }.outermost_sp
+}
+
 /// Return slots of the caller's own stack, youngest first; the strict walk and the diagnostic one agree on their number.
 fn slots(bars: &StkbarSlice, found: &mut [usize]) -> usize {
     let (sp, fp) = arch::own_frame();
@@ -110,7 +121,7 @@ fn slots(bars: &StkbarSlice, found: &mut [usize]) -> usize {
     let registers = Registers { pc: slots as *const () as usize + 1, sp, fp };
     let walk = Walk::new(&FramePointers, &memory).barriers(bars);
     let mut count = 0;
-    let walked = walk.strict(bars.stack_hi() - 16, registers, |frame| {
+    let walked = walk.strict(bars.stack_hi() - outermost_bytes(), registers, |frame| {
         if let Some(caller) = frame.caller {
             found[count] = caller.return_slot;
             count += 1;
@@ -132,7 +143,7 @@ fn patch_all(bars: &StkbarSlice, spacing: Spacing) -> usize {
     // Not our own frames, which return while the slots are looked at, nor what the stack began with.
     for &slot in &found[2..count - 1] {
         // SAFETY: a live return slot of this stack.
-        if thresholds.wants(slot + 8) && unsafe { patch::install(bars, slot) }.is_ok() {
+        if thresholds.wants(arch::sp_after(slot)) && unsafe { patch::install(bars, slot) }.is_ok() {
             thresholds.placed();
         }
     }
@@ -173,7 +184,7 @@ fn barriers_and_walks_do_not_allocate() {
                 });
                 assert_eq!(allow(), 0, "{spacing:?}");
                 let (sp, _) = arch::own_frame();
-                let returned = bars.iter().filter(|record| record.saved_lr_ptr < sp).count();
+                let returned = bars.iter().filter(|record| arch::is_popped(record.saved_lr_ptr, sp)).count();
                 assert_eq!(bars.position(), returned, "all that were returned through were hit: {bars}");
                 assert!(spacing == Spacing::Off || returned > 0);
                 // and taken away before.
