@@ -59,7 +59,7 @@ scheme=(-p sched --example scheme)
 # Of its tests those of whole programs, each of which runs once per mode, on the two kinds of stack in turn, and those of what has assembly: the
 # others compile forms and look at what they mean, which is the same everywhere.
 scheme_tests=(programs_write programs_with_tasks continuation:: unwind_tests:: moving_tests::)
-export SCHEME_STACKS=in-turn
+export SCHEME_TESTS=brief
 
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.
 ulimit -c 0

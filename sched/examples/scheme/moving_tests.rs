@@ -7,13 +7,13 @@ use super::cli::Stacks;
 use super::machine::Machine;
 use super::primitives::{Outcome, Primitive};
 use super::runtime::run::start;
-use super::tests::{MODES, Trial, runtime_for, wait_for_barriers};
+use super::tests::{MODES, Trial, many, runtime_for, wait_until};
 use super::value::Value;
 
 /// Each round descends, waits for barriers, descends further, so that the stack must grow under them, and stays there until the cycle has ended. Then it
 /// returns through all of it. In between, collections at the bottom of the stack make it small again.
 const ROUNDS: &str = "
-    (define kept (vector->list (make-vector 200000 1)))
+    (define kept (vector->list (make-vector objects 1)))
     (define moved 0)
     (define (down n at-the-end)
       (if (= n 0)
@@ -34,9 +34,18 @@ const ROUNDS: &str = "
     (rounds wanted)
     moved";
 
+/// Goes on when there are barriers in the younger half of this stack: it was scanned as deep as it is, or nearly.
+fn wait_for_barriers_here(machine: &Machine<'_>) -> Outcome {
+    let sp = machine.stack_pointer();
+    wait_until(machine, |bars| {
+        let lowest = bars.get(bars.position());
+        lowest.is_some_and(|record| record.saved_lr_ptr - sp < (bars.stack_hi() - sp) / 2)
+    })
+}
+
 fn questions() -> [Primitive; 4] {
     [
-        Primitive::none("wait-for-barriers", wait_for_barriers),
+        Primitive::none("wait-for-barriers", wait_for_barriers_here),
         Primitive::none("wait-for-the-end", wait_for_the_end),
         Primitive::none("barriers-stand?", |machine| {
             let stand = machine.current().bars(|bars| bars.len() > bars.position());
@@ -65,6 +74,7 @@ fn a_stack_that_moves_in_mid_cycle_is_still_scanned_once() {
         options.primitives.extend(questions());
         // Without barriers, one round: there is nothing to wait for.
         let source = ROUNDS.replace("wanted", if spacing == Spacing::Off { "0" } else { "300" });
+        let source = source.replace("objects", &many(200_000).to_string());
         let runtime =
             runtime_for(spacing, 16 << 20, build("rounds.scm", &source, options).expect("it compiles"));
         let result = start(&runtime).expect("a stack").join().expect("no panic");
@@ -75,6 +85,10 @@ fn a_stack_that_moves_in_mid_cycle_is_still_scanned_once() {
         assert_eq!(moved, 3, "{spacing:?}");
         // So many frames that were skipped held what the oracle remembered, on the stack that they had moved to.
         let cycles = runtime.cycles();
+        assert!(
+            cycles.iter().all(|cycle| cycle.first.stacks <= cycle.tasks),
+            "each in its own cycle: {cycles:?}"
+        );
         let compared = cycles.iter().filter(|cycle| cycle.compared.is_some_and(|words| words > 500)).count();
         assert!(compared >= moved, "{spacing:?}: {compared} of {cycles:?}");
     }

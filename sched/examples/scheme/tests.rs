@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use barrier_arch::Spacing;
+use barrier_arch::{Spacing, StkbarSlice};
 use sched::Runtime;
 
 use super::cli::Stacks;
@@ -43,12 +44,20 @@ impl Write for Kept {
     }
 }
 
-/// With `SCHEME_STACKS=in-turn` in the environment, for emulated processors, which are slow: which turn this is. Of the ways to run a program one is
-/// taken then, and another one the next time.
+/// Is `SCHEME_TESTS=brief` in the environment? It is for emulated processors, which are slow.
+fn are_brief() -> bool {
+    std::env::var_os("SCHEME_TESTS").is_some_and(|tests| tests == "brief")
+}
+
+/// If tests are to be brief: which turn this is. Of the ways to run a program one is taken then, and another one the next time.
 pub fn turn() -> Option<usize> {
     static TURNS: AtomicUsize = AtomicUsize::new(0);
-    let in_turn = std::env::var_os("SCHEME_STACKS").is_some_and(|stacks| stacks == "in-turn");
-    in_turn.then(|| TURNS.fetch_add(1, Ordering::Relaxed))
+    are_brief().then(|| TURNS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How many objects there are to be for marking to take a while, if it takes `objects` on a fast processor.
+pub fn many(objects: usize) -> usize {
+    if are_brief() { objects / 20 } else { objects }
 }
 
 /// How a test runs its program.
@@ -313,18 +322,23 @@ fn nothing_is_lost_when_every_allocation_collects_and_every_call_moves() {
     }
 }
 
-/// Goes on when the collector has put barriers on this stack and is still marking; at once if it never does.
+/// Goes on when the collector has put barriers on this stack; at once if it never does.
 pub fn wait_for_barriers(machine: &Machine<'_>) -> Outcome {
-    for _ in 0..2000 {
-        // The collector's threads get the processor, too, where there are few of them and much else to do.
-        std::thread::yield_now();
-        machine.current().request_collection();
-        machine.current().yield_now();
-        if machine.current().bars(|bars| bars.len() > bars.position()) {
-            return Ok(Value::TRUE);
-        }
-    }
-    Ok(Value::FALSE)
+    wait_until(machine, |bars| bars.len() > bars.position())
+}
+
+/// Asks for collections until the barriers of this stack are as `condition` says; at once if there is no room for any.
+pub fn wait_until(machine: &Machine<'_>, condition: impl Fn(&StkbarSlice) -> bool) -> Outcome {
+    let current = machine.current();
+    let mut tries = if current.bars(StkbarSlice::capacity) == 0 { 0..0 } else { 0..100_000 };
+    let comes_true = tries.any(|_| {
+        current.request_collection();
+        current.yield_now();
+        // The collector's threads need a processor, too.
+        std::thread::sleep(Duration::from_micros(20));
+        current.bars(&condition)
+    });
+    Ok(Value::boolean(comes_true))
 }
 
 /// A program of 20,000 frames that faults at the bottom, with barriers installed.

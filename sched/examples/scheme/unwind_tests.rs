@@ -13,13 +13,13 @@ use super::machine::Machine;
 use super::primitives::{Outcome, Primitive};
 use super::runtime::run::{run, start};
 use super::stacks::runtime;
-use super::tests::{MODES, Trial, moving_runtime_for, runtime_for, wait_for_barriers};
+use super::tests::{MODES, Trial, many, moving_runtime_for, runtime_for, wait_for_barriers};
 use super::value::Value;
 use super::{Scheme, build};
 
-/// A program of so many frames, none of them a tail call, `(bottom)` at their end.
+/// A program of so many frames, none of them a tail call, `(bottom)` at their end; so many `objects` to be marked.
 pub(super) const DOWN: &str = "
-    (define kept (vector->list (make-vector 100000 1)))
+    (define kept (vector->list (make-vector objects 1)))
     (define (down n)
       (if (= n 0)
           (let ((a (bottom)))
@@ -36,7 +36,7 @@ pub(super) fn program(spacing: Spacing, stacks: Stacks, bottom: Primitive) -> Sc
     let mut options = Trial::new(spacing).on(stacks).options;
     options.primitives.push(Primitive::none("wait-for-barriers", |_: &Machine<'_>| Ok(Value::TRUE)));
     options.primitives.push(bottom);
-    build("down.scm", DOWN, options).expect("it compiles")
+    build("down.scm", &DOWN.replace("objects", &many(100_000).to_string()), options).expect("it compiles")
 }
 
 /// `(bottom)`, a panic; with a barrier or more above it, if there are any.

@@ -127,7 +127,6 @@ impl<'s, L: Language> Collector<'s, L> {
                 thread::sleep(Duration::from_micros(20));
             }
         }
-        stats.first += std::mem::take(&mut *self.shared.own_first_scans.lock());
         Some(tasks)
     }
 
@@ -184,6 +183,8 @@ impl<'s, L: Language> Collector<'s, L> {
         let heap = shared.language.heap();
         let since = Instant::now();
         stats.dirty = dirty.len();
+        // A worker reports when its scan is over, and known to be: only now all have.
+        stats.first += std::mem::take(&mut *shared.own_first_scans.lock());
         // Those that ran until the world stopped have been re-scanned by their workers.
         stats.re_scan += std::mem::take(&mut *shared.own_re_scans.lock());
         let is_left = |task: &&Arc<Task<L>>| {

@@ -8,7 +8,7 @@ use crate::scheme::build;
 use crate::scheme::machine::Machine;
 use crate::scheme::primitives::{Outcome, Primitive};
 use crate::scheme::runtime::run::run;
-use crate::scheme::tests::{MODES, Trial, runtime_for};
+use crate::scheme::tests::{MODES, Trial, many, runtime_for};
 use crate::scheme::value::Value;
 
 /// Goes on when the collector marks and has put barriers on this stack, if it does that at all.
@@ -54,15 +54,19 @@ fn check(source: &str, expected: &str) {
 }
 
 /// Marking takes a while.
-const LARGE_HEAP: &str = "
-    (define kept (vector->list (make-vector 300000 1)))
-    (define (churn n) (if (> n 0) (begin (make-vector 100 n) (churn (- n 1)))))";
+fn large_heap() -> String {
+    format!(
+        "(define kept (vector->list (make-vector {} 1)))
+        (define (churn n) (if (> n 0) (begin (make-vector 100 n) (churn (- n 1)))))",
+        many(300_000)
+    )
+}
 
 #[test]
 fn frames_that_are_put_back_in_mid_cycle_are_scanned_again() {
     // The frames of `down` lie in the heap; those of `other`, with barriers among them, where they will be put.
     let source = format!(
-        "{LARGE_HEAP}
+        "{}
         (define k #f)
         (define rounds 0)
         (define stale 0)
@@ -80,7 +84,8 @@ fn frames_that_are_put_back_in_mid_cycle_are_scanned_again() {
             (churn 3000)
             (set! rounds (+ rounds 1))
             (if (< rounds 6) (other 400) (list sum rounds stale))))
-        (go)"
+        (go)",
+        large_heap()
     );
     check(&source, "(45150 6 0)");
 }
@@ -90,7 +95,7 @@ fn frames_that_are_captured_in_mid_cycle_keep_what_they_hold() {
     // What the frames hold is taken out of a vector that the collector comes to last, when it has scanned the stack. Then the frames
     // are dropped: only the continuation knows of it.
     let source = format!(
-        "{LARGE_HEAP}
+        "{}
         (define size 20000)
         (define v (make-vector size #f))
         (define (fill i) (if (< i size) (begin (vector-set! v i (list i)) (fill (+ i 1)))))
@@ -108,7 +113,8 @@ fn frames_that_are_captured_in_mid_cycle_keep_what_they_hold() {
             (if (number? k)
                 k
                 (begin (churn 1000) (collect-garbage) (churn 3000) (k 0)))))
-        (list (one-round) (one-round) (one-round))"
+        (list (one-round) (one-round) (one-round))",
+        large_heap()
     );
     check(&source, "(5954850 5954850 5954850)");
 }
@@ -117,7 +123,7 @@ fn frames_that_are_captured_in_mid_cycle_keep_what_they_hold() {
 fn frames_with_barriers_are_captured_without_them() {
     // Captured while barriers stand in them, entered after those are gone, and again in the next cycle.
     let source = format!(
-        "{LARGE_HEAP}
+        "{}
         (define k #f)
         (define rounds 0)
         (define (down n)
@@ -131,7 +137,8 @@ fn frames_with_barriers_are_captured_without_them() {
             (cond ((= rounds 4) sum)
                   ((even? rounds) (wait-for-marking) (k #f))
                   (else (k #f)))))
-        (go)"
+        (go)",
+        large_heap()
     );
     check(&source, "45150");
 }
