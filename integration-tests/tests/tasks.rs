@@ -8,7 +8,7 @@ use barrier_arch::host::{Evidence, Unsupported};
 use gc_mark::Phases;
 use integration_tests::MODES;
 use integration_tests::native::{Cell, Native};
-use sched::{StartError, Task};
+use sched::{Current, Next, Program, StackMode, StartError, Task};
 
 #[test]
 fn ten_thousand_tasks_count() {
@@ -140,6 +140,38 @@ fn bad_input_is_refused() {
         assert!(error.to_string().contains(&bytes.to_string()), "{error}");
     }
     assert!(matches!(Native::builder(16 << 20).workers(0).start().unwrap_err(), StartError::NoWorkers));
+}
+
+/// Calls nothing.
+struct Nothing;
+
+impl Program<Native> for Nothing {
+    type Output = usize;
+
+    fn next(&mut self, _: &Current<'_, Native>, _: Option<usize>) -> Next<usize> {
+        Next::Done(7)
+    }
+}
+
+/// The bug: on x32, whose `target_arch` is x86-64's, they were started, with assembly that takes pointers for eight bytes.
+#[test]
+fn tasks_of_compiled_code_run_where_there_is_a_way_and_are_refused_elsewhere() {
+    let runtime = Native::builder(16 << 20).start().unwrap();
+    match runtime.spawn_program(Nothing) {
+        Ok(task) => assert!(cfg!(has_compiled_tasks) && task.join().unwrap() == 7),
+        Err(error) => {
+            assert!(!cfg!(has_compiled_tasks), "{error}");
+            assert!(error.source.to_string().contains("have tasks of compiled code"), "{error}");
+        }
+    }
+    let moving = Native::builder(16 << 20).stack_mode(StackMode::Copy { first: 4096 });
+    let error = moving.start().map(drop).unwrap_err();
+    let is_due = match error {
+        StartError::NotMovable => cfg!(has_compiled_tasks),
+        StartError::NoCompiledTasks => !cfg!(has_compiled_tasks),
+        _ => false,
+    };
+    assert!(is_due, "{error}");
 }
 
 /// Where return addresses cannot be patched the collector does without (I15).

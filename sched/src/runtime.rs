@@ -57,7 +57,7 @@ pub enum StartError {
     NoMover,
     /// The compiled code's way to native functions is missing.
     #[error(
-        "stacks shall be copied, but only {} have tasks of compiled code; use StackMode::Reserve",
+        "stacks shall be copied, but only {}, with 64-bit pointers, have tasks of compiled code; use StackMode::Reserve",
         managed::ARCHITECTURES.join(", ")
     )]
     NoCompiledTasks,

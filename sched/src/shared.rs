@@ -144,8 +144,11 @@ impl<L: Language> Shared<L> {
         program: P,
     ) -> Result<JoinHandle<L, P::Output>, SpawnError> {
         if !managed::SUPPORTED {
-            let source =
-                format!("only {} have tasks of compiled code", managed::ARCHITECTURES.join(", ")).into();
+            let source = format!(
+                "only {}, with 64-bit pointers, have tasks of compiled code",
+                managed::ARCHITECTURES.join(", ")
+            )
+            .into();
             return Err(SpawnError { bytes: 0, source });
         }
         let bytes = match this.modes.stacks {

@@ -13,8 +13,9 @@
 //! | [`prepare`] | a stack without frames, at whose base [`Call`](super::Call)s are made |
 //! | [`saved`] | what a walk of a stack that waits starts from |
 
+// Not on x32: words of 4 bytes would have to be read and written as such.
 cfg_select! {
-    target_arch = "x86_64" => {
+    all(target_arch = "x86_64", target_pointer_width = "64") => {
         mod offset;
         mod personality;
         mod x86_64;
@@ -49,7 +50,7 @@ cfg_select! {
     }
 }
 
-/// The architectures with such a way, as Rust's `target_arch` calls them.
+/// The architectures with such a way, as Rust's `target_arch` calls them, where pointers have 64 bits.
 pub const ARCHITECTURES: [&str; 4] = ["x86_64", "aarch64", "riscv64", "s390x"];
 
 #[cfg(test)]
@@ -58,7 +59,8 @@ mod tests {
 
     #[test]
     fn the_list_says_what_is_compiled_in() {
-        assert_eq!(SUPPORTED, ARCHITECTURES.contains(&std::env::consts::ARCH));
+        let is_listed = ARCHITECTURES.contains(&std::env::consts::ARCH);
+        assert_eq!(SUPPORTED, is_listed && cfg!(target_pointer_width = "64"));
         let told = concat!(include_str!("../../../README.md"), include_str!("../../lib.rs"));
         for name in ARCHITECTURES {
             assert_eq!(
