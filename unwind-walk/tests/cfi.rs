@@ -8,7 +8,7 @@ use core::ffi::{c_int, c_void};
 
 use barrier_arch::Spacing;
 use barrier_arch::arch::SigningKey;
-use barrier_arch::description::{self, FrameRecord};
+use barrier_arch::description::{self, DwarfNumbers, FrameRecord};
 use task::Task;
 use unwind_walk::cfi::{BadTable, UnwindTables};
 use unwind_walk::{FirstOf, Registers};
@@ -131,22 +131,54 @@ fn a_return_address_in_a_register_is_said_to_be_there() {
     }
 }
 
-/// A section with a CIE of that augmentation and, if there is one, the entry of a function of 64 bytes which starts `code` bytes above that entry. It
-/// signs its return address with its first instruction.
-fn section(augmentation: &[u8], code: Option<i32>) -> Vec<u8> {
+/// A section with a CIE of that augmentation and, if there is one, the entry of a function of 64 bytes which starts `code` bytes above that entry, and has
+/// these rules.
+fn section(augmentation: &[u8], function: Option<(i32, &[u8])>) -> Vec<u8> {
     let entry = |mut body: Vec<u8>| {
         body.resize(body.len().next_multiple_of(4), 0);
         [&(body.len() as u32).to_ne_bytes(), &*body].concat()
     };
-    // Id 0, version 1, alignment factors 4 and -8, return address 30, one byte of data: addresses are relative, of four bytes.
-    let cie = entry([&[0, 0, 0, 0, 1], augmentation, &[0, 4, 0x78, 30, 1, 0x1b], &[0x0c, 31, 0]].concat());
-    let fde = |code: i32| {
+    let (sp, pc) = (DWARF.sp as u8, DWARF.return_address as u8);
+    // Id 0, version 1, alignment factors 4 and -8, return address, one byte of data: addresses are relative, of four bytes. CFA = sp.
+    let cie = entry([&[0, 0, 0, 0, 1], augmentation, &[0, 4, 0x78, pc, 1, 0x1b], &[0x0c, sp, 0]].concat());
+    let fde = |(code, rules): (i32, &[u8])| {
         let back = cie.len() as u32 + 4;
         let words = [back.to_ne_bytes(), (code - 8).to_ne_bytes(), 64_u32.to_ne_bytes()];
-        // No data; a row for the first instruction, one for the rest.
-        entry([words.as_flattened(), &[0, 0x41, 0x2d]].concat())
+        entry([words.as_flattened(), &[0], rules].concat())
     };
-    [cie.clone(), code.map_or(Vec::new(), fde), vec![0; 4]].concat()
+    [cie.clone(), function.map_or(Vec::new(), fde), vec![0; 4]].concat()
+}
+
+const DWARF: DwarfNumbers = description::host().unwrap().dwarf;
+
+/// An expression may ask for fewer bytes than a word has; those lie as this machine's byte order has them.
+#[test]
+fn parts_of_words_are_loaded() {
+    const WORD: usize = size_of::<usize>();
+    let (sp, memory) = (0x1000, core::array::from_fn::<u8, { 2 * WORD }, _>(|i| i as u8 + 1));
+    let read = |address: usize| {
+        memory.as_chunks().0.get((address - sp) / WORD).map(|&word| usize::from_ne_bytes(word))
+    };
+    for (offset, size) in (0..WORD).flat_map(|offset| [1, 2, 4, 8].map(|size| (offset, size))) {
+        // The CFA is what deref_size loads from that distance above sp; the return address is saved 8 bytes below.
+        let loads = [0x0f, 4, 0x70 + DWARF.sp as u8, offset as u8, 0x94, size as u8];
+        let saved = [0x05, DWARF.return_address as u8, 1];
+        let section = section(b"zR", Some((1000, &[&loads[..], &saved].concat())));
+        let mut tables = UnwindTables::new();
+        tables.add_code(&section).unwrap();
+        let pc = tables.code().next().unwrap().start + 1;
+        let slot = match tables.step(&Registers { pc, sp, fp: 0 }, &read) {
+            Ok(Step::Caller { return_slot, .. }) => Some(return_slot),
+            refused => (assert_eq!(refused, Err(StepError::Unknown(pc))), None).1,
+        };
+        let cfa = (offset + size <= WORD).then(|| {
+            let mut word = [0; WORD];
+            let first = if cfg!(target_endian = "big") { WORD - size } else { 0 };
+            word[first..][..size].copy_from_slice(&memory[offset..][..size]);
+            usize::from_ne_bytes(word)
+        });
+        assert_eq!(slot, cfa.map(|cfa| cfa.wrapping_sub(8)), "{size} bytes at {offset}");
+    }
 }
 
 #[test]
@@ -165,8 +197,9 @@ fn what_is_no_table_is_refused() {
 /// AArch64's `B`, wherever it stands, says which key; elsewhere it says nothing that is known.
 #[test]
 fn the_key_is_in_the_augmentation() {
+    const SIGNED_BEHIND_THE_FIRST_INSTRUCTION: [u8; 2] = [0x41, 0x2d];
     for (augmentation, key) in [("zR", SigningKey::A), ("zRB", SigningKey::B), ("zBR", SigningKey::B)] {
-        let section = section(augmentation.as_bytes(), Some(1000));
+        let section = section(augmentation.as_bytes(), Some((1000, &SIGNED_BEHIND_THE_FIRST_INSTRUCTION)));
         let mut tables = UnwindTables::new();
         let added = tables.add_code(&section);
         if cfg!(target_arch = "aarch64") {
