@@ -13,11 +13,12 @@ mod task;
 use std::arch::naked_asm;
 
 use barrier_arch::Spacing;
-use task::{DEPTH, Task, pause};
+use barrier_arch::arch::switch;
+use task::{DEPTH, Task};
 use unwind_walk::Frame;
 use unwind_walk::cfi::UnwindTables;
 
-/// [`task::Frames`], of 168 bytes and up to 56 more.
+/// [`task::Frames`], of 168 bytes and up to 64 more, the last of which switches away itself.
 #[cfg(target_arch = "s390x")]
 #[unsafe(naked)]
 extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
@@ -34,16 +35,18 @@ extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
         "lgr %r11, %r15",
         ".cfi_def_cfa_register 11",
         "stg %r3, 160(%r11)",
-        "lghi %r0, 7", // 8 · (depth mod 8) bytes more, below the back chain
+        "lghi %r0, 7", // 8 · (depth mod 8 + 1) bytes more, below the back chain
         "ngr %r0, %r3",
-        "sllg %r0, %r0, 3(%r0)",
+        "sllg %r0, %r0, 3",
+        "aghi %r0, 8",
         "sgr %r15, %r0",
         "stg %r1, 0(%r15)",
         "aghi %r3, -1",
         "jl 2f",
         "brasl %r14, {frames}",
         "j 3f",
-        "2: brasl %r14, {pause}",
+        "2: la %r3, 8(%r2)",
+        "brasl %r14, {switch}",
         "lghi %r2, 0",
         "3: ag %r2, 160(%r11)",
         "lmg %r11, %r15, 256(%r11)",
@@ -54,11 +57,11 @@ extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
         "br %r14",
         ".cfi_endproc",
         frames = sym frames,
-        pause = sym pause,
+        switch = sym switch,
     )
 }
 
-/// [`task::Frames`], of 128 bytes and up to 112 more.
+/// [`task::Frames`], of 128 bytes and up to 128 more, the last of which switches away itself.
 #[cfg(target_arch = "powerpc64")]
 #[unsafe(naked)]
 extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
@@ -75,8 +78,9 @@ extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
         "mr %r31, %r1",
         ".cfi_def_cfa_register 31",
         "std %r4, 104(%r31)",
-        "andi. %r5, %r4, 7", // 16 · (depth mod 8) bytes more, below the back chain
+        "andi. %r5, %r4, 7", // 16 · (depth mod 8 + 1) bytes more, below the back chain
         "sldi %r5, %r5, 4",
+        "addi %r5, %r5, 16",
         "neg %r5, %r5",
         "stdux %r6, %r1, %r5",
         "cmpdi %r4, 0",
@@ -85,7 +89,8 @@ extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
         "bl {frames}",
         "nop",
         "b 3f",
-        "2: bl {pause}",
+        "2: addi %r4, %r3, 8",
+        "bl {switch}",
         "nop",
         "li %r3, 0",
         "3: ld %r4, 104(%r31)",
@@ -100,7 +105,7 @@ extern "C" fn frames(task: *mut Task, depth: usize) -> usize {
         "blr",
         ".cfi_endproc",
         frames = sym frames,
-        pause = sym pause,
+        switch = sym switch,
     )
 }
 
@@ -112,7 +117,7 @@ fn frames_of_no_fixed_size_are_walked_and_returned_from_through_barriers() {
         let mut task = Task::new(spacing, frames);
         task.resume();
         let before = task.walk(&tables, true);
-        assert_eq!(before.len(), 1 + (DEPTH + 1) + 2, "pause, they, enter, the outermost");
+        assert_eq!(before.len(), (DEPTH + 1) + 2, "they, enter, the outermost");
         let count = task.install(&tables, spacing);
         assert!(count >= least, "{count} barriers");
         let after = task.walk(&tables, true);

@@ -22,10 +22,12 @@ const SIZE: usize = 1 << 18;
 /// Frames that [`pause`] the task at the bottom and return the sum of their depths. Arguments: the task, and the depth.
 pub(crate) type Frames = extern "C" fn(*mut Task, usize) -> usize;
 
+/// Begins with the contexts, of a word each: where the task was left, and where it was resumed.
+#[repr(C)]
 pub(crate) struct Task {
-    body: Frames,
     here: Context,
     main: Context,
+    body: Frames,
     outermost_sp: usize,
     pub(crate) bars: StkbarSlice,
     base: NonNull<u8>,
