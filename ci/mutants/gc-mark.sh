@@ -11,9 +11,9 @@ mutant refusal-doubles-the-distance gc-mark/src/install.rs gc-mark scan a_refuse
 END
 
 mutant barrier-where-the-map-forbids-it gc-mark/src/install.rs gc-mark scan a_refused_frame <<'END'
-        if !map.permits_barrier(pc, caller.return_pc) {
+        if !map.permits_barrier(frame.pc, caller.return_pc) {
 ====
-        if !map.permits_barrier(pc, caller.return_pc) && self.full {
+        if !map.permits_barrier(frame.pc, caller.return_pc) && self.full {
 END
 
 mutant barrier-on-frame-0 gc-mark/src/install.rs gc-mark scan barriers_stand <<'END'

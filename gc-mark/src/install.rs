@@ -2,7 +2,7 @@
 
 use barrier_arch::patch::{self, Refused};
 use barrier_arch::{Spacing, StkbarSlice, Thresholds};
-use unwind_walk::{Caller, Frame};
+use unwind_walk::{Caller, Frame, Unwind};
 
 use crate::frame_map::FrameMap;
 
@@ -31,29 +31,34 @@ impl<'s> Installer<'s> {
     /// # Safety
     ///
     /// `frame` is a live frame of the stopped stack, found by walking it; if `map` permits a barrier for it, its return slot holds
-    /// a return address and nothing else.
+    /// a return address and nothing else. `unwind` is what it was walked with.
     #[inline]
-    pub(crate) unsafe fn offer(&mut self, frame: &Frame, map: &impl FrameMap) {
+    pub(crate) unsafe fn offer(&mut self, frame: &Frame, map: &impl FrameMap, unwind: &impl Unwind) {
         if let Some(caller) = &frame.caller
             && frame.index > 0
             && self.thresholds.wants(caller.cfa)
             && !self.full
         {
             // SAFETY: the caller's promise, passed on.
-            unsafe { self.place(frame.pc, caller, map) }
+            unsafe { self.place(frame, caller, map, unwind) }
         }
     }
 
     /// # Safety
     ///
     /// As [`Installer::offer`].
-    unsafe fn place(&mut self, pc: usize, caller: &Caller, map: &impl FrameMap) {
-        if !map.permits_barrier(pc, caller.return_pc) {
+    unsafe fn place(&mut self, frame: &Frame, caller: &Caller, map: &impl FrameMap, unwind: &impl Unwind) {
+        if !map.permits_barrier(frame.pc, caller.return_pc) {
             self.refused += 1;
             return;
         }
-        // SAFETY: a live frame's return slot that holds a return address, by the caller's promise.
-        match unsafe { patch::install(self.bars, caller.return_slot) } {
+        let installed = match unwind.signing(frame.lookup_pc()) {
+            // SAFETY: a live frame's return slot that holds a return address, by the caller's promise.
+            None => unsafe { patch::install(self.bars, caller.return_slot) },
+            // SAFETY: as above; the stepper knows the frame's canonical address, as it knows the key.
+            Some(key) => unsafe { patch::install_signed(self.bars, caller.return_slot, caller.cfa, key) },
+        };
+        match installed {
             Ok(()) => {
                 self.installed += 1;
                 self.thresholds.placed();

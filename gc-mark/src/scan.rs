@@ -178,12 +178,12 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         let map = self.cache.map();
         visit.saved_registers();
         // No list for the walk: the array was empty when it started, and what is installed behind it, it has passed.
-        self.walk(None, &mut visit, |visit, cache, frame| {
+        self.walk(None, &mut visit, |visit, cache, unwind, frame| {
             let found = cache.roots_at(frame.pc);
             visit.frame(frame, found)?;
             remember(frame.sp, roots::end_of(frame, visit.stack.bars()), found, unvouched);
             // SAFETY: a frame of the stopped stack, from the walk; `new` promises the rest.
-            unsafe { installer.offer(frame, map) };
+            unsafe { installer.offer(frame, map, unwind) };
             Ok(ControlFlow::Continue(()))
         })?;
         let Installer { installed, refused, .. } = installer;
@@ -196,7 +196,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         visit: &mut Visit<'s, 'g, H, G>,
     ) -> Result<(), ScanError<'s>> {
         visit.saved_registers();
-        self.walk(Some(visit.stack.bars()), visit, |visit, cache, frame| {
+        self.walk(Some(visit.stack.bars()), visit, |visit, cache, _, frame| {
             visit.frame(frame, cache.roots_at(frame.pc))?;
             Ok(ControlFlow::Continue(()))
         })
@@ -212,7 +212,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
     ) -> Result<(), ScanError<'s>> {
         visit.saved_registers();
         let mut stop = None;
-        self.walk(Some(visit.stack.bars()), visit, |visit, cache, frame| {
+        self.walk(Some(visit.stack.bars()), visit, |visit, cache, _, frame| {
             let found = cache.roots_at(frame.pc);
             let precise_unvouched = found.is_precise() && !found.is_vouched();
             let end = roots::end_of(frame, visit.stack.bars());
@@ -239,6 +239,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
         mut each: impl FnMut(
             &mut Visit<'s, 'g, H, G>,
             &mut FrameCache<'g, M>,
+            &U,
             &Frame,
         ) -> Result<ControlFlow<()>, ScanError<'s>>,
     ) -> Result<(), ScanError<'s>> {
@@ -250,10 +251,10 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Scanner<'g, H, M, U> {
             None => walk,
         };
         self.cache.refresh();
-        let cache = &mut self.cache;
+        let (cache, unwind) = (&mut self.cache, &self.unwind);
         let walked = walk.strict(stack.outermost_sp(), stack.registers(), |frame| {
             visit.report.frames += 1;
-            each(visit, cache, frame).unwrap_or_else(|error| {
+            each(visit, cache, unwind, frame).unwrap_or_else(|error| {
                 failed = Some(error);
                 ControlFlow::Break(())
             })

@@ -1,11 +1,12 @@
-//! How the frames of a stack are found: by frame pointers, and on x86-64 by unwind tables.
+//! How the frames of a stack are found: by frame pointers, or by unwind tables where they are DWARF's.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(not(target_arch = "arm"))]
 use std::sync::OnceLock;
 
-#[cfg(target_arch = "x86_64")]
+use barrier_arch::arch::SigningKey;
+#[cfg(not(target_arch = "arm"))]
 use unwind_walk::FirstOf;
-#[cfg(target_arch = "x86_64")]
+#[cfg(not(target_arch = "arm"))]
 use unwind_walk::cfi::UnwindTables;
 use unwind_walk::{FramePointers, ReadWord, Registers, Step, StepError, Unwind};
 
@@ -15,7 +16,7 @@ pub enum By {
     /// All code on the stack keeps them.
     FramePointers,
     /// Unwind tables, for code that does not.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(not(target_arch = "arm"))]
     UnwindTables,
 }
 
@@ -25,7 +26,7 @@ pub enum Stepper {
     /// See [`By::FramePointers`].
     FramePointers,
     /// See [`By::UnwindTables`].
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(not(target_arch = "arm"))]
     UnwindTables(&'static FirstOf<UnwindTables<'static>, FramePointers>),
 }
 
@@ -34,7 +35,7 @@ impl By {
     pub fn stepper(self) -> Stepper {
         match self {
             By::FramePointers => Stepper::FramePointers,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(not(target_arch = "arm"))]
             By::UnwindTables => Stepper::UnwindTables(tables()),
         }
     }
@@ -44,7 +45,7 @@ impl Unwind for Stepper {
     fn step(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         match self {
             Stepper::FramePointers => FramePointers.step(registers, memory),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(not(target_arch = "arm"))]
             Stepper::UnwindTables(tables) => tables.step(registers, memory),
         }
     }
@@ -52,7 +53,7 @@ impl Unwind for Stepper {
     fn step_interrupted(&self, registers: &Registers, memory: &impl ReadWord) -> Result<Step, StepError> {
         match self {
             Stepper::FramePointers => FramePointers.step_interrupted(registers, memory),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(not(target_arch = "arm"))]
             Stepper::UnwindTables(tables) => tables.step_interrupted(registers, memory),
         }
     }
@@ -60,13 +61,21 @@ impl Unwind for Stepper {
     fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
         match self {
             Stepper::FramePointers => FramePointers.reach(registers, memory),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(not(target_arch = "arm"))]
             Stepper::UnwindTables(tables) => tables.reach(registers, memory),
+        }
+    }
+
+    fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
+        match self {
+            Stepper::FramePointers => FramePointers.signing(lookup_pc),
+            #[cfg(not(target_arch = "arm"))]
+            Stepper::UnwindTables(tables) => tables.signing(lookup_pc),
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(not(target_arch = "arm"))]
 /// The unwind tables of this process, and frame pointers where there are none.
 pub fn tables() -> &'static FirstOf<UnwindTables<'static>, FramePointers> {
     static TABLES: OnceLock<FirstOf<UnwindTables<'static>, FramePointers>> = OnceLock::new();

@@ -1,5 +1,7 @@
 //! Two steppers in a row.
 
+use barrier_arch::arch::SigningKey;
+
 use crate::memory::ReadWord;
 use crate::step::{Registers, Step, StepError, Unwind};
 
@@ -37,6 +39,10 @@ impl<A: Unwind, B: Unwind> Unwind for FirstOf<A, B> {
             _ => self.0.reach(registers, memory),
         }
     }
+
+    fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
+        self.0.signing(lookup_pc).or_else(|| self.1.signing(lookup_pc))
+    }
 }
 
 impl<U: Unwind> Unwind for &U {
@@ -57,5 +63,9 @@ impl<U: Unwind> Unwind for &U {
 
     fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
         (**self).reach(registers, memory)
+    }
+
+    fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
+        (**self).signing(lookup_pc)
     }
 }

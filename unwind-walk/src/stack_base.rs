@@ -4,7 +4,7 @@
 use barrier_arch::arch;
 
 /// More than the function has bytes up to the return address of its one call.
-#[cfg(feature = "framehop")]
+#[cfg(all(feature = "framehop", target_arch = "x86_64"))]
 const BYTES: usize = 16;
 
 /// Where a stack that has been prepared starts to run: the function's first byte.
@@ -21,7 +21,7 @@ pub(crate) fn address() -> usize {
 }
 
 /// Does the outermost frame wait at `pc`, or is about to run from there?
-#[cfg(feature = "framehop")]
+#[cfg(all(feature = "framehop", target_arch = "x86_64"))]
 pub(crate) fn is_at(pc: usize) -> bool {
     pc.wrapping_sub(address()) < BYTES
 }

@@ -3,7 +3,7 @@
 //! A stepper finds the *place* of the return address and does not read it: what it means, if a barrier stands there,
 //! is the walk's business.
 
-use barrier_arch::arch;
+use barrier_arch::arch::{self, SigningKey};
 
 use crate::memory::ReadWord;
 
@@ -86,6 +86,36 @@ pub trait Unwind {
     /// A stepper that asks another asks it for this, too. One whose `cfa` is always exact, as that of unwind tables is, gives that one.
     fn reach(&self, registers: &Registers, memory: &impl ReadWord) -> Option<usize> {
         let _ = (registers, memory);
+        None
+    }
+
+    /// With which key the frame that waits for the call at `lookup_pc` ([`Frame::lookup_pc`](crate::Frame::lookup_pc)) has signed its return
+    /// address (AArch64), for whoever installs a barrier there. `None` if it has not, or if that is not known; where it is, the `cfa` of
+    /// [`Unwind::step`] must be exact.
+    ///
+    /// A stepper that asks another asks it for this, too.
+    ///
+    /// ```
+    /// use barrier_arch::{StkbarSlice, patch};
+    /// use unwind_walk::{Frame, Unwind};
+    ///
+    /// /// A barrier where this frame returns to, if one can be.
+    /// ///
+    /// /// # Safety
+    /// ///
+    /// /// The stack of `bars` is stopped, and the frame was found by walking it with `unwind`; it is not the youngest.
+    /// unsafe fn install(bars: &StkbarSlice, unwind: &impl Unwind, frame: &Frame) -> Result<(), patch::Refused> {
+    ///     let Some(caller) = frame.caller else { return Ok(()) };
+    ///     match unwind.signing(frame.lookup_pc()) {
+    ///         // SAFETY: the caller's promise; that stepper knows where the frame ends.
+    ///         Some(key) => unsafe { patch::install_signed(bars, caller.return_slot, caller.cfa, key) },
+    ///         // SAFETY: as above.
+    ///         None => unsafe { patch::install(bars, caller.return_slot) },
+    ///     }
+    /// }
+    /// ```
+    fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
+        let _ = lookup_pc;
         None
     }
 }

@@ -12,7 +12,7 @@ use barrier_arch::arch::{SigningKey, sign, strip};
 use barrier_arch::patch::{self, Refused, Removed};
 use task::{DEPTH, Task, pause};
 use unwind_walk::cfi::UnwindTables;
-use unwind_walk::{Caller, Frame};
+use unwind_walk::{Caller, Frame, Unwind};
 
 const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
 

@@ -97,7 +97,7 @@ pub const SLOTS_MOVE: bool = match description::host() {
 };
 
 /// Which of its keys AArch64 code authenticates its return addresses with: key B if the augmentation string of its frames' CIE has a `B`. Of the crates
-/// beside this one `unwind-walk` reads that (`cfi::UnwindTables::signing`).
+/// beside this one `unwind-walk` reads that (feature `cfi`, `Unwind::signing`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigningKey {
     /// `paciasp`: what compilers choose by themselves.

@@ -16,7 +16,7 @@
 //! * The frame pointer is the register that has this name in the ABI, on PowerPC and z, too, where frames are linked by their stack pointers:
 //!   [`FramePointers`](crate::FramePointers) does not know it there. So behind a frame that had to be left to that stepper one whose table counts from the frame
 //!   pointer is taken wrongly.
-//! * Where return addresses are signed (AArch64), [`UnwindTables::signing`] says so of a frame, and with which key.
+//! * Where return addresses are signed (AArch64), the tables say so of each frame, and with which key ([`Unwind::signing`]).
 //! * Tables with an augmentation that is not understood are refused, or their code is unknown: so AArch64's `G`, of code that tags its stack.
 //! * The outermost frame is `barrier_arch`'s `stack_base`, or one whose table says that it has no caller.
 
@@ -121,36 +121,6 @@ impl<'t> UnwindTables<'t> {
         Some((module, module.fde_of(lookup_pc)?))
     }
 
-    /// With which key the frame that waits for the call at `lookup_pc` ([`Frame::lookup_pc`](crate::Frame::lookup_pc)) has signed its return
-    /// address; `None` if it has not, or nothing is known of that code.
-    ///
-    /// On AArch64 this is what [`install_signed`](barrier_arch::patch::install_signed) must know, beside the canonical frame address: the row of the table says
-    /// whether (`DW_CFA_AARCH64_negate_ra_state`), the CIE with which key. Elsewhere nobody signs.
-    ///
-    /// ```
-    /// use barrier_arch::{StkbarSlice, patch};
-    /// use unwind_walk::{Frame, cfi::UnwindTables};
-    ///
-    /// /// A barrier where this frame returns to, if one can be.
-    /// ///
-    /// /// # Safety
-    /// ///
-    /// /// The stack of `bars` is stopped, and the frame was found by walking it with `tables`; it is not the youngest.
-    /// unsafe fn install(bars: &StkbarSlice, tables: &UnwindTables<'_>, frame: &Frame) -> Result<(), patch::Refused> {
-    ///     let Some(caller) = frame.caller else { return Ok(()) };
-    ///     match tables.signing(frame.lookup_pc()) {
-    ///         // SAFETY: the caller's promise; the tables know where the frame ends.
-    ///         Some(key) => unsafe { patch::install_signed(bars, caller.return_slot, caller.cfa, key) },
-    ///         // SAFETY: as above.
-    ///         None => unsafe { patch::install(bars, caller.return_slot) },
-    ///     }
-    /// }
-    /// ```
-    pub fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
-        let (module, fde) = self.entry_of(lookup_pc)?;
-        rules::is_signed(module, &fde, lookup_pc).then(|| module.key(&fde))
-    }
-
     fn step_by_row_of(
         &self,
         lookup_pc: usize,
@@ -185,5 +155,11 @@ impl Unwind for UnwindTables<'_> {
             Ok(Step::Caller { cfa, .. }) if self.slots_move() => Some(cfa),
             _ => None,
         }
+    }
+
+    /// By the row of the table (`DW_CFA_AARCH64_negate_ra_state`), and the augmentation string of its CIE.
+    fn signing(&self, lookup_pc: usize) -> Option<SigningKey> {
+        let (module, fde) = self.entry_of(lookup_pc)?;
+        rules::is_signed(module, &fde, lookup_pc).then(|| module.key(&fde))
     }
 }
