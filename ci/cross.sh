@@ -50,7 +50,7 @@ for test in debug_modes guard model refused relocate sizes checker history oracl
 done
 # The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, many_tasks) on those. The other files are about x86-64's instructions, or other people's code, or text, or (go_dirty)
 # about lists that no architecture has a part in, at a minute's cost.
-for test in tasks collector by_tables timers panic_far go_freed tail_calls killed no_allocation moving many_tasks; do everything+=(--test "$test"); done
+for test in tasks collector timers panic_far go_freed tail_calls killed no_allocation moving many_tasks; do everything+=(--test "$test"); done
 
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too, and so is not built in a hurry.
 fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
