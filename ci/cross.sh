@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests for other architectures, writes the table in README.md, and ends with one line per architecture.
 #
-#   ci/cross.sh [--check] [--minutes N] [NAME...]    names: see ci/architectures.sh; default: all
+#   ci/cross.sh [--check] [--thorough] [--minutes N] [NAME...]    names: see ci/architectures.sh; default: all
 #   --check: do not change README.md, fail if its table says something else; what it says fails may do so
+#   --thorough: every program of the Scheme in every mode
 #   --minutes: begin with no further architecture after so long
 #   --table: run nothing, write the table of the last runs
 #
@@ -11,15 +12,15 @@
 #   setup-cross.sh ─→ build NAME 1 ─→ build NAME 2 ─→ …           one cargo, as many jobs as there are processors
 #                          └─→ run 1    └─→ run 2 ─→ …            meanwhile the tests of two, one binary after the other
 #
-# All of it is to take less than half an hour on two processors that have nothing else to do, and does not yet: each architecture takes some three
-# minutes of a processor, but the virtual machine nine, and those with the Scheme, most of which is its compiler's own compilation, eighteen. What each part took is said.
+# All of it is to take less than half an hour on two processors that have nothing else to do. What each part took is said.
 set -euo pipefail
 { # read to its end before it runs: it may be edited meanwhile
 cd "$(dirname "$0")/.."
 . ci/architectures.sh
 
-check= minutes=
+check= thorough= minutes=
 [ "${1:-}" != --check ] || { check=yes; shift; }
+[ "${1:-}" != --thorough ] || { thorough=yes; shift; }
 [ "${1:-}" != --minutes ] || { minutes=$2; shift 2; }
 wanted=("$@")
 [ $# -gt 0 ] || wanted=("${ARCHITECTURES[@]}")
@@ -33,8 +34,11 @@ done
 # Emulated processors are slow: every property is tried with as many generated cases as this, whatever its test asks for on x86-64.
 export PROPTEST_CASES=${PROPTEST_CASES:-8}
 export CARGO_TARGET_DIR=$PWD/target/cross CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
-# Dependencies that compile fast rather than run fast. Our own crates name their functions (on big-endian PowerPC only debug information does).
-quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
+# Dependencies that compile fast rather than run fast, but for the Scheme's compiler, which runs for minutes.
+quick=(--config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.package."*".debug=false')
+for package in cranelift-{codegen,frontend,entity,bforest} regalloc2 hashbrown smallvec; do
+    quick+=(--config "profile.dev.package.$package.opt-level=1")
+done
 logs=$CARGO_TARGET_DIR/logs
 mkdir -p "$logs"
 
@@ -48,18 +52,17 @@ done
 for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
     everything+=(--test "$test")
 done
-# The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, many_tasks) on those. The other files are about x86-64's instructions, or other people's code, or text, or (go_dirty)
-# about lists that no architecture has a part in, at a minute's cost.
+# The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, many_tasks) on those. The other files
+# are about x86-64's instructions, or other people's code, or text, or (go_dirty) about lists that no architecture has a part in, at a minute's cost.
 for test in tasks collector timers panic_far go_freed tail_calls killed no_allocation moving many_tasks; do everything+=(--test "$test"); done
 
-# The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too, and so is not built in a hurry.
-fast=(--config 'profile.dev.package."*".debug=false' --config 'profile.dev.debug="limited"')
+# The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too.
 scheme_names=(aarch64 riscv64 s390x)
 scheme=(-p sched --example scheme)
-# Of its tests those of whole programs, each of which runs once per mode, on the two kinds of stack in turn, and those of what has assembly: the
-# others compile forms and look at what they mean, which is the same everywhere.
+# Of its tests those of whole programs, on the two kinds of stack in turn, and those of what has assembly: the others compile forms and look at what
+# they mean, which is the same everywhere. Programs about frames run in each mode, others in one; in each, too, with --thorough, half an hour more.
 scheme_tests=(programs_write programs_with_tasks continuation:: unwind_tests:: moving_tests::)
-export SCHEME_TESTS=brief
+[ -n "$thorough" ] || export SCHEME_TESTS=brief
 
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.
 ulimit -c 0
@@ -68,29 +71,38 @@ patience=600 scheme_patience=1500 by_the_clock=1800
 
 build() { # build NAME: its test binaries; a list of "package source binary" to NAME.tests
     rm -f "$logs/$1".{log,json,tests}
-    local what parts=(everything)
-    [[ " ${scheme_names[*]} " != *" $1 "* ]] || parts+=(scheme)
-    for what in "${parts[@]}"; do
-        local -n selected=$what
-        local -n profile=$([ "$what" = scheme ] && echo fast || echo quick)
-        cargo_for "$1" test --no-run --message-format=json-render-diagnostics "${profile[@]}" "${selected[@]}" \
-            2>>"$logs/$1.log" >>"$logs/$1.json" || echo "error: could not compile everything" >>"$logs/$1.log"
-    done
+    local selected=("${everything[@]}") debug=false
+    [[ " ${scheme_names[*]} " != *" $1 "* ]] || selected+=("${scheme[@]}")
+    # Backtraces name our functions by the table of symbols; on big-endian PowerPC, whose symbols are of descriptors, by debug information.
+    [ "$1" != powerpc64 ] || debug='"limited"'
+    cargo_for "$1" test --no-run --message-format=json-render-diagnostics "${quick[@]}" --config "profile.dev.debug=$debug" "${selected[@]}" \
+        2>>"$logs/$1.log" >>"$logs/$1.json" || echo "error: could not compile everything" >>"$logs/$1.log"
     sed -nE 's|.*"manifest_path":"([^"]*)/Cargo.toml".*"src_path":"([^"]*)".*"executable":"([^"]+)".*|\1 \2 \3|p' "$logs/$1.json" |
         sort >"$logs/$1.tests"
 }
 
 run() { # run NAME: all that was built; the output goes to its log
     local package source binary runner filters seconds
+    architecture "$1"
     runner=$(runner_for "$1")
+    if [ "$HOW" = "in a virtual machine" ]; then
+        run_in_one_machine "$1" "$runner" >>"$logs/$1.log" 2>&1
+        return
+    fi
     while read -r package source binary <&3; do
         printf '     Running %s\n' "${source#"$PWD/"}"
         filters=() seconds=$patience
         [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}") seconds=$scheme_patience
-        # The virtual machine has the program, and not what lies beside its sources.
-        [ "$1" != x32 ] || filters=(--skip what_a_fuzzer_found)
         (cd "$package" && ulimit -t "$seconds" && timeout "$by_the_clock" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
     done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
+}
+
+# run_in_one_machine NAME RUNNER: all that was built, in a virtual machine that has the programs, and not what lies beside their sources.
+run_in_one_machine() {
+    local list=$logs/$1.tests in_a_row=$CARGO_TARGET_DIR/in_a_row
+    rustc --edition 2024 -O -C target-feature=+crt-static ci/in_a_row.rs -o "$in_a_row"
+    VM_FILES=$list:$(cut -d' ' -f3 "$list" | paste -sd:) VM_MEM=3072 VM_TIMEOUT=$by_the_clock \
+        $2 "$in_a_row" "$list" "$patience" --skip what_a_fuzzer_found </dev/null || echo "error: exit status $?"
 }
 
 # counts LOG PATTERN BEFORE: what became of the test binaries whose "Running" line matches; BEFORE if there was none.

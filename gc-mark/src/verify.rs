@@ -9,9 +9,10 @@
 
 use core::fmt;
 use core::ops::ControlFlow;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use foldhash::fast::FixedState;
 use unwind_walk::{Unwind, Walk};
 
 use crate::error::ScanError;
@@ -129,7 +130,7 @@ pub struct Verify<'g, H, M, U> {
 impl<'g, H: Heap, M: FrameMap, U: Unwind> Verify<'g, H, M, U> {
     /// Nothing seen yet.
     pub fn new(heap: &'g H, map: &'g M, unwind: U) -> Self {
-        Verify { map, unwind, seen: Seen { heap, first: FxHashMap::default(), grey: Vec::new() } }
+        Verify { map, unwind, seen: Seen { heap, first: HashMap::default(), grey: Vec::new() } }
     }
 
     /// A root on no stack: a value as a field of an object holds it.
@@ -183,7 +184,7 @@ impl<'g, H: Heap, M: FrameMap, U: Unwind> Verify<'g, H, M, U> {
 struct Seen<'g, H> {
     heap: &'g H,
     /// Every object seen, with the first way to it.
-    first: FxHashMap<Object, Reached>,
+    first: HashMap<Object, Reached, FixedState>,
     /// Those whose children were not yet visited.
     grey: Vec<Object>,
 }

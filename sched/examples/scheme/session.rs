@@ -124,10 +124,12 @@ fn unbound(program: &Program) -> Vec<(Span, String)> {
 ///
 /// The first fault of its text.
 pub fn expand_prelude(primitives: &HashSet<String>) -> Result<Vec<Program>, SyntaxError> {
+    let defined = |&(file, text): &(&'static str, &'static str)| (file, prelude::defined(text).collect());
+    let names: Vec<(&str, Vec<&str>)> = prelude::PARTS.iter().map(defined).collect();
     let mut programs = Vec::new();
     for (file, text) in prelude::PARTS {
-        let others = prelude::PARTS.iter().filter(|(other, _)| other != file);
-        let names = others.flat_map(|(_, text)| prelude::defined(text)).map(str::to_owned);
+        let others = names.iter().filter(|(other, _)| other != file);
+        let names = others.flat_map(|(_, names)| names.iter().map(|&name| name.to_owned()));
         let known = primitives.iter().cloned().chain(names).collect();
         let program = expand(file, text, &known)?;
         if let Some((name, span)) = program.unbound.first() {
