@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod task;
 
+use core::ops::ControlFlow;
 use std::arch::naked_asm;
 
 use barrier_arch::Spacing;
@@ -12,7 +13,7 @@ use barrier_arch::arch::{SigningKey, sign, strip};
 use barrier_arch::patch::{self, Refused, Removed};
 use task::{DEPTH, Task, pause};
 use unwind_walk::cfi::UnwindTables;
-use unwind_walk::{Caller, Frame, Unwind};
+use unwind_walk::{Caller, Fault, Frame, FramePointers, LiveStack, Unwind, Walk};
 
 const MODES: [Spacing; 3] = [Spacing::Off, Spacing::Exponential { first: 1024 }, Spacing::EveryFrame];
 
@@ -192,4 +193,22 @@ fn the_other_key_is_refused() {
             assert!(matches!(refused, Err(Refused::Authenticated(_) | Refused::Ambiguous(_))), "{refused:?}");
         }
     }
+}
+
+/// A chain of frame pointers passes these frames by; a signed barrier that it did not meet is noticed like any other.
+#[test]
+fn signed_barriers_that_a_walk_passes_by_are_left_over() {
+    let tables = tables();
+    let (task, frames) = paused(&tables, Spacing::EveryFrame);
+    for (frame, key) in frames.iter().rev() {
+        let (Some(key), caller) = (key, frame.caller.unwrap()) else { continue };
+        // SAFETY: the slot of a live frame of a stack that is stopped, its CFA and its key.
+        let _ = unsafe { patch::install_signed(&task.bars, caller.return_slot, caller.cfa, *key) };
+    }
+    let slot = task.bars.get(0).unwrap().saved_lr_ptr;
+    // SAFETY: the stack does not run and outlives the view.
+    let live = unsafe { LiveStack::new(task.base.as_ptr() as usize, task.bars.top()) };
+    let walk = Walk::new(&FramePointers, &live).suspended().barriers(&task.bars);
+    let walked = walk.strict(task.outermost_sp, task.registers(), |_| ControlFlow::Continue(()));
+    assert_eq!(walked.unwrap_err().fault, Fault::Leftover { slot });
 }

@@ -28,9 +28,9 @@ pub(crate) struct Task {
     here: Context,
     main: Context,
     body: Frames,
-    outermost_sp: usize,
+    pub(crate) outermost_sp: usize,
     pub(crate) bars: StkbarSlice,
-    base: NonNull<u8>,
+    pub(crate) base: NonNull<u8>,
     /// Address of a local of each `descend`, by depth.
     locals: [usize; DEPTH + 1],
     pub(crate) result: usize,
