@@ -54,7 +54,7 @@ for test in debug_modes guard model refused relocate sizes checker history oracl
 done
 # The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, kept_registers, many_tasks) on those. The other files
 # are about x86-64's instructions, or other people's code, or text, or (go_dirty) about lists that no architecture has a part in, at a minute's cost.
-for test in tasks collector timers panic_far go_freed tail_calls killed no_allocation moving kept_registers many_tasks; do everything+=(--test "$test"); done
+for test in tasks collector by_tables timers panic_far go_freed tail_calls killed no_allocation moving kept_registers many_tasks; do everything+=(--test "$test"); done
 
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too.
 scheme_names=(aarch64 riscv64 s390x)
