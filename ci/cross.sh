@@ -81,28 +81,34 @@ build() { # build NAME: its test binaries; a list of "package source binary" to 
         sort >"$logs/$1.tests"
 }
 
+# A virtual machine has the programs, and not what lies beside their sources.
+not_in_the_machine=(--skip what_a_fuzzer_found)
+
 run() { # run NAME: all that was built; the output goes to its log
     local package source binary runner filters seconds
     architecture "$1"
     runner=$(runner_for "$1")
-    if [ "$HOW" = "in a virtual machine" ]; then
+    # The machine has a /tmp of its own.
+    if [ "$HOW" = "in a virtual machine" ] && [[ $CARGO_TARGET_DIR != /tmp/* ]]; then
         run_in_one_machine "$1" "$runner" >>"$logs/$1.log" 2>&1
         return
     fi
     while read -r package source binary <&3; do
         printf '     Running %s\n' "${source#"$PWD/"}"
         filters=() seconds=$patience
+        [ "$HOW" != "in a virtual machine" ] || filters=("${not_in_the_machine[@]}")
         [[ $source != */examples/scheme/* ]] || filters=("${scheme_tests[@]}") seconds=$scheme_patience
         (cd "$package" && ulimit -t "$seconds" && timeout "$by_the_clock" $runner "$binary" "${filters[@]}" </dev/null) || echo "error: exit status $?"
     done 3<"$logs/$1.tests" >>"$logs/$1.log" 2>&1
 }
 
-# run_in_one_machine NAME RUNNER: all that was built, in a virtual machine that has the programs, and not what lies beside their sources.
+# run_in_one_machine NAME RUNNER: all that was built, one start of the machine for all.
 run_in_one_machine() {
-    local list=$logs/$1.tests in_a_row=$CARGO_TARGET_DIR/in_a_row
+    local list=$logs/$1.list in_a_row=$CARGO_TARGET_DIR/in_a_row
+    sed "s| $PWD/| |" "$logs/$1.tests" >"$list"
     rustc --edition 2024 -O -C target-feature=+crt-static ci/in_a_row.rs -o "$in_a_row"
     VM_FILES=$list:$(cut -d' ' -f3 "$list" | paste -sd:) VM_MEM=3072 VM_TIMEOUT=$by_the_clock \
-        $2 "$in_a_row" "$list" "$patience" --skip what_a_fuzzer_found </dev/null || echo "error: exit status $?"
+        $2 "$in_a_row" "$list" "$patience" "${not_in_the_machine[@]}" </dev/null || echo "error: exit status $?"
 }
 
 # counts LOG PATTERN BEFORE: what became of the test binaries whose "Running" line matches; BEFORE if there was none.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gc_mark::heap::{AllocCache, HeapConfig, HeapError, MarkSweep, ObjectModel};
 use gc_mark::{FrameMap, FrameRoots, Phases};
-use sched::{Builder, Current, Language, Runtime, Visit};
+use sched::{Builder, Current, Language, Runtime, StartError, Visit};
 
 use crate::by::{By, Stepper};
 
@@ -62,6 +62,16 @@ impl Native {
         let heap = heap.expect("an arena");
         let native = Native { heap, frames, by, globals, brake, phases: Arc::clone(&phases) };
         Runtime::builder(native).phases(phases)
+    }
+
+    /// Starts a runtime, as [`Builder::start`]. It is here so that scheduler and collector are compiled for this language once: what a crate has
+    /// instantiated, those that depend on it use, and each file of tests is a crate.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub fn start(builder: Builder<Native>) -> Result<Runtime<Native>, StartError> {
+        builder.start()
     }
 
     /// Sets or releases a brake on marking, for tests in which the program must come first.
