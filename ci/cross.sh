@@ -60,7 +60,7 @@ for test in tasks collector by_tables timers panic_far go_freed tail_calls kille
 scheme_names=(aarch64 riscv64 s390x)
 scheme=(-p sched --example scheme)
 # Of its tests those of whole programs, on the two kinds of stack in turn, and those of what has assembly: the others compile forms and look at what
-# they mean, which is the same everywhere. Programs about frames run in each mode, others in one; in each, too, with --thorough, half an hour more.
+# they mean, which is the same everywhere. Programs about frames run in each mode, of the others every third in one; with --thorough all in each.
 scheme_tests=(programs_write programs_with_tasks continuation:: unwind_tests:: moving_tests::)
 [ -n "$thorough" ] || export SCHEME_TESTS=brief
 
