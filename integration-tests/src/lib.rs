@@ -38,6 +38,11 @@ use barrier_arch::Spacing;
 pub const MODES: [Spacing; 3] =
     [Spacing::Off, Spacing::Exponential { first: Spacing::FIRST }, Spacing::EveryFrame];
 
+/// `full` rounds on x86-64; a fifth of them elsewhere, where the processor is an emulated one as a rule, and a round takes as long as many.
+pub const fn rounds(full: usize) -> usize {
+    if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) { full } else { full / 5 }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use integration_tests::MODES;
 use integration_tests::native::{Cell, Native, global, set_global};
+use integration_tests::{MODES, rounds};
 use sched::{Current, Runtime};
 
 /// A list with one cell per frame, built on the way down, checked on the way up.
@@ -68,11 +68,12 @@ fn a_deep_stack_keeps_its_cells() {
 
 #[test]
 fn thousands_of_cycles_with_verification() {
+    const ROUNDS: usize = rounds(150);
     let mut cycles = 0;
     for (_, runtime) in runtimes() {
         let task = runtime.spawn(|current| {
             deep(current, 100, &mut |current| {
-                for i in 0..150 {
+                for i in 0..ROUNDS {
                     current.collect();
                     deep(current, i % 50, &mut |current| churn(current, 1, 10));
                 }
@@ -83,7 +84,7 @@ fn thousands_of_cycles_with_verification() {
         assert!(log.iter().all(|cycle| cycle.verified.is_some_and(|objects| objects > 100)));
         cycles += log.len();
     }
-    assert!(cycles >= 9 * 150, "{cycles}");
+    assert!(cycles >= 9 * ROUNDS, "{cycles}");
 }
 
 #[test]

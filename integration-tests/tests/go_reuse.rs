@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use barrier_arch::Spacing;
 use barrier_arch::arch::{self, RecoverPoint};
-use integration_tests::MODES;
 use integration_tests::native::{Cell, Native};
+use integration_tests::{MODES, rounds};
 use sched::{Current, PooledStacks, StackSource, TaskStack};
 
 /// What became of the stacks.
@@ -111,7 +111,7 @@ fn tasks_that_end_under_barriers_leave_none_to_the_next() {
         let stacks = Watched(PooledStacks::new(spacing, Default::default()), Arc::clone(&counts));
         let builder = Native::builder(64 << 20).spacing(spacing).workers(2).verify(true).stack_bytes(1 << 17);
         let runtime = builder.stacks(stacks).start().unwrap();
-        const ROUNDS: usize = 300;
+        const ROUNDS: usize = rounds(300);
         for round in 0..ROUNDS {
             let tasks = [round, round + 1, round + 2]
                 .map(|n| runtime.spawn(move |current| run_and_end(current, n % 3)).unwrap());

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrier_arch::Spacing;
-use integration_tests::MODES;
 use integration_tests::compiled::{Compiled, Descents, FRAME_BYTES, STACKS};
 use integration_tests::levels::walk_waiting;
 use integration_tests::native::Native;
+use integration_tests::{MODES, rounds};
 use sched::{Builder, Current, PooledStacks, StackMode, StackSource, StartError, TaskStack};
 use stack_alloc::{Config, GuardPages, StackPool};
 
@@ -112,7 +112,7 @@ fn a_stack_that_moves_is_still_scanned_once() {
         let builder = Compiled::builder(spacing, COPY, move |current| {
             let stand = || current.bars(|bars| bars.len() > bars.position());
             // Often, because it takes luck for both worker and collector to come for the first scan.
-            for _ in 0..1000 {
+            for _ in 0..rounds(1000) {
                 current.request_collection();
                 wait_for_barriers(current, spacing);
                 // Until the cycle is over.
