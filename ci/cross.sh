@@ -24,7 +24,13 @@ check= thorough= minutes=
 [ "${1:-}" != --minutes ] || { minutes=$2; shift 2; }
 wanted=("$@")
 # Those that take longest come first: at the end nobody waits for one alone.
-[ $# -gt 0 ] || wanted=(riscv64 s390x aarch64 x32 powerpc64 loongarch64 armv7 powerpc64le i686)
+slow=(riscv64 s390x aarch64 x32 powerpc64)
+if [ $# = 0 ]; then
+    wanted=("${slow[@]}")
+    for name in "${ARCHITECTURES[@]}"; do
+        [[ " ${slow[*]} " == *" $name "* ]] || wanted+=("$name")
+    done
+fi
 [ "${1:-}" != --table ] || wanted=()
 [ ${#wanted[@]} = 0 ] || ci/setup-cross.sh "${wanted[@]}" || echo "cross: ci/setup-cross.sh could not get everything"
 names=() begun=() lacking=() late=()
@@ -53,8 +59,9 @@ done
 for test in debug_modes guard model refused relocate sizes checker history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
     everything+=(--test "$test")
 done
-# The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, kept_registers, many_tasks) on those. The other files
-# are about x86-64's instructions, or other people's code, or text, or (go_dirty) about lists that no architecture has a part in, at a minute's cost.
+# The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, kept_registers, many_tasks) on
+# those. The other files are about x86-64's instructions, or other people's code, or text, or (go_dirty) about lists that no architecture has
+# a part in, at a minute's cost.
 for test in tasks collector by_tables timers panic_far go_freed tail_calls killed no_allocation moving kept_registers many_tasks; do everything+=(--test "$test"); done
 
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too.

@@ -158,8 +158,7 @@ pub fn make(machine: &Machine<'_>, capacity: Value) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use gc_mark::Heap;
-    use gc_mark::Object;
+    use gc_mark::{Heap, Object};
 
     use super::*;
     use crate::scheme::tests::{MODES, runtime_for};
