@@ -1,5 +1,6 @@
 //! The whole life of a stack by the rules of every architecture that is described: where its return slots lie, how its frames are linked, what its
-//! trampoline can know and heals. On any machine, in memory; the lists, installs, walks and scans are the real ones.
+//! trampoline can know and heals. In memory, on a machine without a linkage area (operations on barriers go by its rules, too); the lists, installs,
+//! walks and scans are the real ones.
 //!
 //! The same body runs under `cargo fuzz` (`fuzz/`, target `histories`).
 

@@ -54,7 +54,7 @@ fn a_deep_stack_keeps_its_cells() {
     for (name, runtime) in runtimes() {
         let task = runtime.spawn(|current| {
             deep(current, 2000, &mut |current| {
-                for _ in 0..20 {
+                for _ in 0..rounds(20) {
                     current.request_collection();
                     churn(current, 20, 50);
                 }

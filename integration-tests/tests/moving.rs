@@ -94,8 +94,9 @@ fn a_stack_moves_under_its_barriers() {
             .oracle(true)
             .start()
             .unwrap();
-        let task = runtime.spawn_program(Descents::to([FEW; 20])).unwrap();
-        assert_eq!(task.join().unwrap(), (FEW + 1) * 20);
+        const DESCENTS: usize = rounds(20);
+        let task = runtime.spawn_program(Descents::to([FEW; DESCENTS])).unwrap();
+        assert_eq!(task.join().unwrap(), (FEW + 1) * DESCENTS);
         let scans = runtime.cycles();
         let hit: usize = scans.iter().map(|cycle| cycle.re_scan.hit).sum();
         assert!(

@@ -9,10 +9,11 @@ use std::sync::{Mutex, RwLock};
 
 use gc_mark::heap::{AllocCache, Heap, Object};
 
+use crate::SHARE;
 use crate::cells::{CellHeap, Grey, NULL, Ref, addresses, allocated, collect, heap_of, make, reachable};
 
 const MUTATORS: usize = 2;
-const CYCLES: usize = 300;
+const CYCLES: usize = 300 / SHARE;
 const ROOTS: usize = 48;
 /// Quanta between the ends of two cycles, at least.
 const QUANTA: usize = 4;

@@ -5,6 +5,7 @@ use std::sync::Barrier;
 
 use gc_mark::heap::{Heap, HeapConfig, MarkSweep, Object};
 
+use crate::SHARE;
 use crate::cells::{Cells, Grey, Ref, allocated, collect, heap_of, make, mark_from};
 
 const MIB: usize = 1 << 20;
@@ -72,7 +73,7 @@ fn caches_that_live_through_cycles_never_hand_out_what_is_in_use() {
     let heap = heap_of(64 * MIB);
     let mut caches = [heap.cache(), heap.cache()];
     let mut live: Vec<Ref> = Vec::new();
-    for round in 0..60 {
+    for round in 0..60 / SHARE {
         let mut in_use: HashSet<usize> = live.iter().map(|cell| cell.address).collect();
         for i in 0..400 {
             let cell = make(&heap, &mut caches[i % 2], round * 1000 + i, &[], SIZES[i % 4]).unwrap();

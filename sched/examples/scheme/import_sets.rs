@@ -122,6 +122,9 @@ impl Imports {
 
     /// Definitions of the new names that `data` mentions.
     pub fn definitions(&self, data: &[Syntax], span: Span) -> Vec<Syntax> {
+        if self.sets.is_empty() {
+            return Vec::new();
+        }
         let mut mentioned = HashSet::new();
         data.iter().for_each(|datum| names_in(datum, &mut mentioned));
         let mut mentioned: Vec<String> = mentioned.into_iter().collect();

@@ -1,14 +1,16 @@
 //! From the text of a program to something that runs.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use gc_mark::Phases;
 use gc_mark::heap::{HeapConfig, HeapError};
 
 use super::cli::Stacks;
-use super::codegen::{CompileError, Compiler, PerfMap};
+use super::codegen::{Analysed, CompileError, Compiler, PerfMap};
 use super::core::{Program, Span};
 use super::expand::expand;
 use super::incremental::Incremental;
@@ -98,7 +100,7 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
     if options.perf_map {
         compiler.write_perf_map(PerfMap::create().map_err(|source| BuildError::PerfMap { source })?);
     }
-    compiler.add_prelude(&expand_prelude(&compiler.global_names())?)?;
+    compiler.add_prelude(&library(compiler.global_names())?)?;
     let known = compiler.global_names();
     let program = expand(file, source, &known)?;
     compiler.add_program(&program)?;
@@ -116,6 +118,27 @@ pub fn build(file: &str, source: &str, options: Options) -> Result<Scheme, Build
 /// The globals that nobody defines, each where it is used first.
 fn unbound(program: &Program) -> Vec<(Span, String)> {
     program.unbound.iter().map(|(name, span)| (*span, Fault::Unbound(name.clone()).to_string())).collect()
+}
+
+/// The library as some primitives make it.
+struct Library {
+    primitives: HashSet<String>,
+    parts: Rc<[Analysed]>,
+}
+
+/// The library, expanded and analysed. Who builds many programs with the same primitives, as tests do, waits for that once a thread.
+fn library(primitives: HashSet<String>) -> Result<Rc<[Analysed]>, SyntaxError> {
+    thread_local! {
+        static LAST: RefCell<Option<Library>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if let Some(library) = last.as_ref().filter(|library| library.primitives == primitives) {
+            return Ok(Rc::clone(&library.parts));
+        }
+        let parts: Rc<[Analysed]> = expand_prelude(&primitives)?.into_iter().map(Analysed::from).collect();
+        *last = Some(Library { primitives, parts: Rc::clone(&parts) });
+        Ok(parts)
+    })
 }
 
 /// Expands the library. What one part defines is known to the others.

@@ -1,7 +1,6 @@
 //! Whole programs: those in `programs/` and `errors/`, with barriers off, at doubling distances and at every frame, each
 //! collection verified.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use barrier_arch::{Spacing, StkbarSlice};
 use sched::Runtime;
 
-use super::cli::Stacks;
+use super::cli::{Stacks, bytes};
 use super::machine::{Current, Machine};
 use super::primitives::{Outcome, Primitive};
 use super::runtime::run::{run, start};
@@ -45,7 +44,7 @@ impl Write for Kept {
 }
 
 /// Is `SCHEME_TESTS=brief` in the environment? It is for emulated processors, which are slow.
-pub fn are_brief() -> bool {
+fn are_brief() -> bool {
     std::env::var_os("SCHEME_TESTS").is_some_and(|tests| tests == "brief")
 }
 
@@ -82,6 +81,22 @@ impl Trial {
     /// Collects at every allocation.
     pub fn stress(mut self) -> Trial {
         self.options.gc_stress = true;
+        self
+    }
+
+    /// With the limits on the first line of `source`, if it says any: `; options: --stack-limit 512K --heap-limit 16M`.
+    pub fn sized(mut self, source: &str) -> Trial {
+        let line =
+            source.lines().next().and_then(|line| line.strip_prefix("; options: ")).unwrap_or_default();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for pair in words.chunks_exact(2) {
+            let bytes = bytes(pair[1]).expect("a size");
+            match pair[0] {
+                "--stack-limit" => self.stack_limit = bytes,
+                "--heap-limit" => self.options.heap_limit = bytes,
+                option => panic!("{option} is no limit"),
+            }
+        }
         self
     }
 
@@ -174,48 +189,35 @@ pub fn programs(name: &str, beside: &str) -> Vec<(String, String, String)> {
     paths.iter().map(|path| (file(path), read(path), read(&path.with_extension(beside)))).collect()
 }
 
-/// Programs about frames: how deep they lie, how they are left, captured and entered again. Where tests are brief they run in all modes all the same; of
-/// the others, which are about what is the same in all modes, every third runs in one.
-const ABOUT_FRAMES: [&str; 22] = [
-    "captured-frames.scm",
-    "captured-often.scm",
-    "coroutines.scm",
-    "deep-not-tail.scm",
-    "dynamic-wind.scm",
-    "escape-from-maps.scm",
-    "escapes.scm",
-    "exceptions.scm",
-    "frames-hold-objects.scm",
-    "generators.scm",
-    "handlers-nested.scm",
-    "let-over-call-cc.scm",
-    "load-and-eval.scm",
-    "many-arguments.scm",
-    "mutation-while-allocating.scm",
-    "promises-and-escapes.scm",
-    "raise-after-re-entry.scm",
-    "re-entry.scm",
-    "tail-calls.scm",
-    "tail-positions.scm",
-    "threads.scm",
-    "wind-counts.scm",
-];
-
 #[test]
 fn programs_write_what_they_should_in_every_mode() {
     let programs = programs("programs", "out");
     assert!(programs.len() >= 25);
-    assert!(ABOUT_FRAMES.iter().all(|name| programs.iter().any(|(file, ..)| file == name)));
-    for (i, (file, source, expected)) in programs.iter().enumerate() {
-        let all_modes = !are_brief() || ABOUT_FRAMES.contains(&file.as_str());
-        for (mode, spacing) in MODES.into_iter().enumerate() {
-            if !all_modes && i % 9 != 3 * mode {
-                continue;
-            }
-            let (output, result) = Trial::new(spacing).run(file, source);
+    for (file, source, expected) in &programs {
+        for spacing in MODES {
+            let (output, result) = Trial::new(spacing).sized(source).run(file, source);
             assert_eq!(result.err(), None, "{file} {spacing:?}");
             assert_eq!(&output, expected, "{file} {spacing:?}");
         }
+    }
+}
+
+/// Each holds a pair that only it refers to; all are made on the way down and read on the way up.
+#[test]
+fn a_million_frames_keep_what_they_hold_in_every_mode() {
+    let frames = many(1_000_000);
+    let source = format!(
+        "(define (hold n)
+           (if (= n 0)
+               0
+               (let ((mine (cons n 1)))
+                 (let ((below (hold (- n 1))))
+                   (if (= (car mine) n) (+ (cdr mine) below) (error \"lost\" n mine))))))
+         (hold {frames})"
+    );
+    for spacing in MODES {
+        let (_, result) = Trial::new(spacing).run("deep.scm", &source);
+        assert_eq!(result, Ok(frames.to_string()), "{spacing:?}");
     }
 }
 
@@ -232,25 +234,13 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest.is_empty() || open
 }
 
-/// Sizes on the first line: `; options: --heap-limit 16M`.
-fn sizes(source: &str) -> HashMap<&str, usize> {
-    let line = source.lines().next().and_then(|line| line.strip_prefix("; options: ")).unwrap_or_default();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let size = |text: &str| text.trim_end_matches('M').parse::<usize>().expect("a size in M") << 20;
-    words.chunks_exact(2).map(|pair| (pair[0], size(pair[1]))).collect()
-}
-
 #[test]
 fn errors_are_reported_in_every_mode() {
     for (file, source, expected) in
         programs("errors/run", "err").iter().chain(&programs("errors/syntax", "err"))
     {
         for spacing in MODES {
-            let mut trial = Trial::new(spacing);
-            let sizes = sizes(source);
-            trial.stack_limit = sizes.get("--stack-limit").copied().unwrap_or(trial.stack_limit);
-            trial.options.heap_limit = sizes.get("--heap-limit").copied().unwrap_or(trial.options.heap_limit);
-            let (_, result) = trial.run(file, source);
+            let (_, result) = Trial::new(spacing).sized(source).run(file, source);
             let failure = result.expect_err(file);
             let first = failure.lines().next().unwrap_or_default();
             let pattern = expected.lines().next().unwrap_or_default();

@@ -78,4 +78,5 @@ pub use error::CompileError;
 pub use helper::REGISTER_ARGUMENTS;
 pub use known_code::KnownCode;
 pub use perf_map::PerfMap;
+pub use scope::Analysed;
 pub use unit::{Compiler, Image};

@@ -25,6 +25,19 @@ pub struct Scope {
     known_globals: HashMap<Rc<str>, (Rc<Lambda>, Span)>,
 }
 
+/// A program and the findings about it.
+#[derive(Debug)]
+pub struct Analysed {
+    pub(super) program: Program,
+    pub(super) scope: Rc<Scope>,
+}
+
+impl From<Program> for Analysed {
+    fn from(program: Program) -> Analysed {
+        Analysed { scope: Rc::new(Scope::of(&program)), program }
+    }
+}
+
 impl Scope {
     /// Looks at a whole program.
     pub fn of(program: &Program) -> Scope {

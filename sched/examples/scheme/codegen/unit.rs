@@ -22,7 +22,7 @@ use super::helper::{Helper, c_signature, scheme_signature, signal_signature};
 use super::isa;
 use super::known_code::{KnownCode, NamedCode, Source};
 use super::perf_map::PerfMap;
-use super::scope::{LambdaKey, Scope};
+use super::scope::{Analysed, LambdaKey, Scope};
 use super::unwind_info::PendingUnwindInfo;
 use crate::scheme::cli::Stacks;
 use crate::scheme::continuation::base;
@@ -203,13 +203,13 @@ impl Compiler {
     /// # Errors
     ///
     /// [`CompileError`] says what and where.
-    pub fn add_prelude(&mut self, parts: &[Program]) -> Result<(), CompileError> {
+    pub fn add_prelude(&mut self, parts: &[Analysed]) -> Result<(), CompileError> {
         self.is_prelude = true;
-        let origins: Vec<Origin> =
-            parts.iter().map(|part| self.bind_globals(part)).collect::<Result<_, _>>()?;
+        let bound = parts.iter().map(|part| self.bind_globals(&part.program, Rc::clone(&part.scope)));
+        let origins: Vec<Origin> = bound.collect::<Result<_, _>>()?;
         for (part, origin) in parts.iter().zip(origins) {
             self.turn_to(origin);
-            self.add_forms(part)?;
+            self.add_forms(&part.program)?;
         }
         Ok(())
     }
@@ -221,14 +221,14 @@ impl Compiler {
     /// [`CompileError`] says what and where.
     pub fn add_program(&mut self, program: &Program) -> Result<(), CompileError> {
         self.is_prelude = false;
-        self.bind_globals(program)?;
+        self.bind_globals(program, Rc::new(Scope::of(program)))?;
         self.add_forms(program)
     }
 
     /// Turns to a program, and gives its globals their cells.
-    fn bind_globals(&mut self, program: &Program) -> Result<Origin, CompileError> {
+    fn bind_globals(&mut self, program: &Program, scope: Rc<Scope>) -> Result<Origin, CompileError> {
         self.file = Rc::clone(&program.file);
-        self.scope = Rc::new(Scope::of(program));
+        self.scope = scope;
         self.var_names = program.vars.iter().map(|v| Rc::clone(&v.name)).collect();
         for name in &program.assigned_globals {
             self.bind(name)?;

@@ -7,7 +7,7 @@ use crate::scheme::cli::Stacks;
 use crate::scheme::fault::{Failure, Fault};
 use crate::scheme::runtime::run::start;
 use crate::scheme::stacks::runtime;
-use crate::scheme::tests::{Kept, MODES, are_brief, programs, turn};
+use crate::scheme::tests::{Kept, MODES, programs, turn};
 use crate::scheme::{Options, build};
 
 /// Of each task's stack, in bytes.
@@ -62,13 +62,10 @@ fn run_in(way: Way, file: &str, source: &str) -> Ended {
 fn programs_with_tasks_write_what_they_should() {
     let programs = programs("concurrent", "out");
     assert!(programs.len() >= 20);
-    for (i, (file, source, expected)) in programs.iter().enumerate() {
+    for (file, source, expected) in &programs {
         let is_stressed = source.starts_with("; stress");
         let stressed = ways(true).filter(|_| is_stressed);
-        // If tests are brief: in one mode, but for those that are hard in each.
-        let is_left_out = |way: &Way| are_brief() && (is_stressed || way.spacing != MODES[i % 3]);
-        let unstressed = ways(false).filter(|way| !is_left_out(way));
-        for way in unstressed.chain(stressed) {
+        for way in ways(false).chain(stressed) {
             let ended = run_in(way, file, source);
             assert_eq!(ended.result.map_err(|failure| failure.to_string()).err(), None, "{file} {way:?}");
             assert_eq!(&ended.output, expected, "{file} {way:?}");

@@ -1,10 +1,10 @@
-; Ten thousand tasks at a time, each with a frame and an object of its own, all of them waiting.
+; Three thousand tasks at a time, each with a frame and an object of its own, all of them waiting.
 (define start (make-channel))
 (define (task i)
   (spawn (lambda ()
            (let ((own (list i)))
              (+ (car own) (channel-receive start))))))
-(define tasks (map task (iota 10000)))
+(define tasks (map task (iota 3000)))
 (collect-garbage)
 (for-each (lambda (t) (channel-send start 1)) tasks)
 (write (apply + (map join tasks))) (newline)

@@ -10,9 +10,9 @@
           (report n)
           (cons sum below)))))
 (define total 0)
-(define sums (descend 1000 (lambda (x) (set! total (+ total x)))))
+(define sums (descend 400 (lambda (x) (set! total (+ total x)))))
 ; The frame of n has heard n-1, n-2 ... 1.
-(display (equal? sums (map (lambda (n) (quotient (* n (- n 1)) 2)) (iota 1000 1000 -1)))) (newline)
+(display (equal? sums (map (lambda (n) (quotient (* n (- n 1)) 2)) (iota 400 400 -1)))) (newline)
 (display total) (newline)
 
 ; Each frame passes a box down; the deepest fills them all with new objects.
@@ -21,7 +21,7 @@
       (begin (for-each (lambda (box) (set-car! box (list 'filled (cdr box)))) boxes) 0)
       (let* ((box (cons #f n)) (below (fill (- n 1) (cons box boxes))))
         (if (equal? (car box) (list 'filled n)) (+ below 1) (error "not filled" box)))))
-(display (fill 100000 '())) (newline)
+(display (fill 20000 '())) (newline)
 
 ; A frame's own variable, assigned below while the frame waits, decides what it returns.
 (define (countdown n)
@@ -35,4 +35,4 @@
     (visit n)
     seen))
 (display (countdown 10)) (newline)
-(display (length (countdown 1000))) (newline)
+(display (length (countdown 400))) (newline)

@@ -1,6 +1,6 @@
-; A million frames at once.
+; A hundred thousand frames at once.
 (define (sum-to n) (if (= n 0) 0 (+ n (sum-to (- n 1)))))
-(display (sum-to 1000000)) (newline)
+(display (sum-to 100000)) (newline)
 
 ; Each frame holds a pair that only it refers to; all are made on the way down and read on the way up.
 (define (hold n)
@@ -9,10 +9,10 @@
       (let ((mine (cons n 1)))
         (let ((below (hold (- n 1))))
           (+ (cdr mine) (if (= (car mine) n) below -1000000000))))))
-(display (hold 1000000)) (newline)
+(display (hold 100000)) (newline)
 
 ; The same list again, by three deep library procedures.
-(define numbers (iota 500000))
+(define numbers (iota 50000))
 (display (fold-right + 0 (append (map 1+ numbers) numbers))) (newline)
 (display (length (list-copy (filter even? numbers)))) (newline)
 

@@ -7,7 +7,7 @@
 
 (define (descend n)
   (if (= n 0)
-      (garbage 300000)
+      (garbage 100000)
       (let* ((mine (vector n (* 2 n) (list n)))
              (below (descend (- n 1))))
         (if (and (= (vector-ref mine 0) n)
@@ -16,7 +16,7 @@
             (+ below 1)
             (error "a frame lost its object" n mine)))))
 (display (descend 1000)) (newline)
-(display (descend 50000)) (newline)
+(display (descend 20000)) (newline)
 
 ; Garbage at every level, on the way down and on the way up.
 (define (both-ways n)

@@ -26,9 +26,9 @@
                      (if (or (let any ((l points)) (and (pair? l) (or (near? p (car l)) (any (cdr l))))) (not (fits? p (- k 1))))
                          sum
                          (+ sum (place (- k 1) (cons p points) frame))))))))))
-(write (list (conformations 4 (lambda (p left) #t))
-             (conformations 5 (lambda (p left) (<= (sqrt (dot p p)) 2.5)))
-             (conformations 6 (lambda (p left) (>= (vector-ref p 2) 0.))))
+(write (list (conformations 3 (lambda (p left) #t))
+             (conformations 4 (lambda (p left) (<= (sqrt (dot p p)) 2.5)))
+             (conformations 4 (lambda (p left) (>= (vector-ref p 2) 0.))))
        )
 (newline)
 

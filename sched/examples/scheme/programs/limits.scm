@@ -1,3 +1,4 @@
+; options: --stack-limit 4M --heap-limit 16M
 ; What the machine refuses is an exception like any other.
 (define (endless n) (+ 1 (endless (+ n 1))))
 (define (short-of what thunk)

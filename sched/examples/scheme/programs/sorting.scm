@@ -31,7 +31,7 @@
               (sink (- j 1)))
             (vector-set! v (+ j 1) x))))))
 
-(define numbers (random-list 20000 42))
+(define numbers (random-list 5000 42))
 (define by-merge (sort numbers <))
 (show (sorted? numbers))
 (show (sorted? by-merge))
