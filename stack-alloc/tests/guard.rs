@@ -188,7 +188,7 @@ fn a_process_out_of_maps_gets_errors_and_loses_nothing() {
         let plain = StackPool::new(Config { guard: GuardPages::Off, ..config });
         let mut row: Vec<_> = (0..ROW).map(|_| plain.alloc(64 << 10).unwrap()).collect();
         row.sort_by_key(|(stack, _)| stack.base());
-        let touch = |i: usize| row[i].0.base() as usize + (64 << 10) == row[i + 1].0.base() as usize;
+        let touch = |i: usize| row[i].0.base() + (64 << 10) == row[i + 1].0.base();
         let middle = (1..ROW - 1).find(|&i| touch(i - 1) && touch(i)).unwrap_or(ROW / 2);
         let Some((start, bytes)) = use_up_maps() else { return only_emulated() };
 
