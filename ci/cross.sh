@@ -55,8 +55,7 @@ everything=(-p barrier-arch -p unwind-walk -p stack-alloc -p gc-mark -p sched -p
 for test in {barrier-arch,unwind-walk}/tests/*.rs; do
     everything+=(--test "$(basename "$test" .rs)")
 done
-# Not every_architecture, which keeps the rules of all of them on a machine that has no linkage area, x86-64.
-for test in debug_modes guard model refused relocate sizes checker heap history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
+for test in debug_modes guard model refused relocate sizes checker every_architecture heap history oracle scan go_moved go_parked_writes go_stopped_cycle go_reuse; do
     everything+=(--test "$test")
 done
 # The scheduler with a real collector, on native frames, and where there are tasks of compiled code (moving, kept_registers, many_tasks) on

@@ -225,8 +225,8 @@ pub unsafe fn skip(bars: &StkbarSlice, sp: usize) -> usize {
 }
 
 /// Restores the return addresses below `dst` *and* marks those barriers hit: for whoever writes into a
-/// stack at `dst` without a write barrier. The frames below stay alive; the re-scan will cover them and the
-/// frame at `dst`.
+/// stack at `dst`, to any byte of the word there, without a write barrier. The frames below stay alive; the
+/// re-scan will cover them and the frame at `dst`.
 ///
 /// Returns how many barriers it took away.
 ///
@@ -238,6 +238,8 @@ pub unsafe fn unwind(bars: &StkbarSlice, sp: usize, dst: usize) -> usize {
     // SAFETY: the caller's promise, passed on.
     let watch = unsafe { Watch::begin(bars, sp) };
     let (position, len) = bars.state();
+    // The word: bytes above its first would, where an ABI has a linkage area, reach for the barrier of that frame itself.
+    let dst = dst - dst % SLOT_BYTES;
     let next = first_at_or_above(bars, position, len, dst);
     for index in position..next {
         // SAFETY: the caller's promise, passed on.

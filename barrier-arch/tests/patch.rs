@@ -159,9 +159,9 @@ fn skipping_writes_to_no_slot() {
 #[test]
 fn unwinding_restores_and_marks_hit() {
     for spacing in MODES {
-        for unwound in 0..=4 {
+        for (unwound, byte) in (0..=4).flat_map(|unwound| (0..SLOT_BYTES).map(move |byte| (unwound, byte))) {
             let (stack, slots) = with_barriers(spacing, 4);
-            let dst = live_sp(slots.get(unwound).copied().unwrap_or(slots[3] + 8));
+            let dst = live_sp(slots.get(unwound).copied().unwrap_or(slots[3] + 8)) + byte;
             // SAFETY: nothing runs on the stack.
             let taken = unsafe { patch::unwind(&stack.bars, live_sp(slots[0]), dst) };
             assert_eq!(taken, of(spacing, unwound));
@@ -169,6 +169,34 @@ fn unwinding_restores_and_marks_hit() {
             assert_eq!(barriers.count(), of(spacing, 4 - unwound));
             assert!((0..unwound).all(|i| stack.load(slots[i]) == 0x1000 + i));
             assert_eq!(stack.bars.state(), (of(spacing, unwound), of(spacing, 4)));
+        }
+    }
+}
+
+/// Where an ABI has a caller keep its callees' return addresses, what lies above a stack pointer belongs to two frames: of a write into the last
+/// word of a frame the bytes do not count, but the word.
+#[test]
+fn unwinding_to_any_byte_of_a_frame_leaves_the_frames_own_barrier() {
+    const LOCALS: [usize; 5] = [3, 1, 2, 1, 4];
+    for (spacing, depth) in MODES.into_iter().flat_map(|spacing| (0..LOCALS.len()).map(move |i| (spacing, i)))
+    {
+        for byte in 0..LOCALS[depth] * SLOT_BYTES {
+            let mut stack = PlainStack::new(BYTES, spacing);
+            let mut frames = vec![reference::outermost(stack.bars.stack_hi(), LOCALS[0], &mut stack)];
+            for (i, &locals) in LOCALS.iter().enumerate().skip(1) {
+                frames.push(reference::call(&frames[i - 1], locals, 0x1000 + i, &mut stack));
+            }
+            let barriers = LOCALS.len() - 2;
+            for frame in frames[1..=barriers].iter().rev() {
+                // SAFETY: nothing runs on the stack.
+                assert_eq!(unsafe { patch::install(&stack.bars, frame.slot) }, installs(spacing));
+            }
+            // SAFETY: as above.
+            let taken = unsafe {
+                patch::unwind(&stack.bars, frames[LOCALS.len() - 1].sp, frames[depth].locals + byte)
+            };
+            let younger = barriers.saturating_sub(depth);
+            assert_eq!(taken, of(spacing, younger), "{spacing:?}: byte {byte} of frame {depth}");
         }
     }
 }

@@ -51,6 +51,11 @@ mutant skip-does-not-move $mechanism barrier-arch histories "" <<'END'
     let next = first_at_or_above(bars, position, len, sp);
 END
 
+mutant unwind-goes-by-bytes $mechanism barrier-arch patch unwinding_restores <<'END'
+    let dst = dst - dst % SLOT_BYTES;
+====
+END
+
 mutant unwind-does-not-restore $mechanism barrier-arch patch unwinding_restores <<'END'
     for index in position..next {
         // SAFETY: the caller's promise, passed on.
