@@ -98,6 +98,7 @@ not_in_32_bits=(--skip a_refused_reservation)
 run() { # run NAME: all that was built; the output goes to its log
     local package source binary runner filters seconds
     architecture "$1"
+    [ -z "$CPU" ] || local -x QEMU_CPU=$CPU
     runner=$(runner_for "$1")
     # The machine has a /tmp of its own.
     if [ "$HOW" = "in a virtual machine" ] && [[ $CARGO_TARGET_DIR != /tmp/* ]]; then

@@ -14,7 +14,7 @@ use barrier_arch::arch;
 use crate::target::{TRAP, flush, length_at, resume_at, sp_of};
 
 /// What looks: the instruction that is about to run, and the stack pointer.
-pub type Look = fn(pc: usize, sp: usize);
+pub(crate) type Look = fn(pc: usize, sp: usize);
 
 struct Stepper {
     /// The trampoline's bytes as they were.
@@ -28,7 +28,7 @@ static mut STEPPER: Option<Stepper> = None;
 static BUSY: AtomicBool = AtomicBool::new(false);
 
 /// From its making until it is dropped, every instruction of the trampoline is looked at.
-pub struct Stepping(());
+pub(crate) struct Stepping(());
 
 impl Stepping {
     /// Sets all traps.
@@ -36,7 +36,7 @@ impl Stepping {
     /// # Panics
     ///
     /// If somebody else steps.
-    pub fn start(look: Look) -> Stepping {
+    pub(crate) fn start(look: Look) -> Stepping {
         assert!(!BUSY.swap(true, Ordering::AcqRel), "one at a time");
         let (from, to) = bounds();
         // SAFETY: code of this process.
