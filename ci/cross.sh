@@ -66,9 +66,9 @@ for test in tasks collector by_tables timers panic_far go_freed tail_calls kille
 # The Scheme, where there is a way between a task's stacks (`sched::COMPILED_TASK_ARCHITECTURES`); its compiler runs there, too.
 scheme_names=(aarch64 riscv64 s390x)
 scheme=(-p sched --example scheme)
-# Of its tests all but those of texts, which mean the same everywhere: whole programs in each mode, on the two kinds of stack in turn (with --thorough
-# on both), compiled forms, what has assembly.
-scheme_tests=(--skip expand::)
+# Of its tests those of whole programs, in each mode, on the two kinds of stack in turn (with --thorough on both), of errors, of compiled forms, and
+# of what has assembly: what a text means is the same everywhere.
+scheme_tests=(programs_write programs_with_tasks errors_are_reported a_million_frames codegen:: continuation:: unwind_tests:: moving_tests::)
 [ -n "$thorough" ] || export SCHEME_TESTS=brief
 
 # A test that stops the process on purpose shall not leave the whole emulator's memory behind.

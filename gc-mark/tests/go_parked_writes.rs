@@ -4,6 +4,7 @@
 mod simulated;
 
 use barrier_arch::Spacing;
+use barrier_arch::arch::SLOT_BYTES;
 use gc_mark::verify::Reached;
 use gc_mark::write_barrier::{StackWrite, Written, note_stack_write};
 use gc_mark::{Cycle, Heap, Object, Ran};
@@ -58,7 +59,8 @@ fn a_write_of_unknown_values_makes_the_re_scan_cover_it() {
         assert_eq!(noted, StackWrite::Unwind);
         let slot = program.stack.slot(depth, 2);
         let stack = program.stack.stopped(&program.shapes);
-        let (_, ran) = stack.unwind_barriers(&FramePointers, slot + 7, &program.receipt, cycle).unwrap();
+        let (_, ran) =
+            stack.unwind_barriers(&FramePointers, slot + SLOT_BYTES - 1, &program.receipt, cycle).unwrap();
         assert_eq!(ran, Ran::BecameDirty, "the caller is told to put it on the list");
         program.stack.store(slot, message);
         let report = program.terminate();

@@ -33,6 +33,7 @@ fn fresh_and_freed_stacks_are_poison() {
 
 #[test]
 fn poison_reaches_a_mebibyte_down() {
+    let _alone = common::one_at_a_time();
     let pool = StackPool::new(Config { poison: true, ..Config::default() });
     let (stack, stkbars) = pool.alloc(1 << 30).unwrap();
     let lowest = stack.top() - (1 << 20);
@@ -117,6 +118,7 @@ fn nothing_is_reused_until_the_quarantine_is_full() {
 
 #[test]
 fn fenced_stacks_of_every_size() {
+    let _alone = common::one_at_a_time();
     for spacing in SPACINGS {
         let pool = fenced(spacing);
         for class in SizeClass::all() {

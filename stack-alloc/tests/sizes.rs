@@ -8,6 +8,7 @@ use stack_alloc::{Config, GuardPages, StackError, StackPool};
 
 #[test]
 fn stacks_of_every_size_up_to_the_largest_work_at_both_ends() {
+    let _alone = common::one_at_a_time();
     for spacing in SPACINGS {
         for guard in [GuardPages::Off, GuardPages::Cheapest, GuardPages::Mprotect] {
             let pool = StackPool::new(Config { spacing, guard, ..Config::default() });
@@ -54,6 +55,7 @@ fn bad_sizes_are_refused_and_change_nothing() {
 /// An empty array at the very top would begin one past the stack's memory: the header keeps it inside.
 #[test]
 fn no_pointer_past_the_end_is_handed_out_even_without_barriers() {
+    let _alone = common::one_at_a_time();
     for spacing in SPACINGS {
         let pool = StackPool::new(Config { spacing, ..Config::default() });
         for class in SizeClass::all() {

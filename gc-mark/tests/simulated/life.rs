@@ -11,6 +11,7 @@
 
 use core::ops::ControlFlow;
 
+use barrier_arch::arch::SLOT_BYTES;
 use barrier_arch::description::Architecture;
 use barrier_arch::{Spacing, is_barrier, patch};
 use gc_mark::{Heap, Object, Scan};
@@ -194,7 +195,7 @@ impl Life {
     fn unwind_barriers(&mut self, depth: usize) {
         let program = &mut self.program;
         let depth = depth % program.stack.frames.len();
-        let dst = program.local_of(depth, 0) + 7;
+        let dst = program.local_of(depth, 0) + SLOT_BYTES - 1;
         program.stop();
         match program.phases.cycle() {
             Some(cycle) => {

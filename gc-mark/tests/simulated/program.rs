@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use barrier_arch::Spacing;
+use barrier_arch::arch::SLOT_BYTES;
 use gc_mark::write_barrier::{StackWrite, Written, note_stack_write, shade};
 use gc_mark::{
     Cycle, Grey, Heap, MarkWorker, Phases, Receipt, Scan, ScanReport, Scanner, Started, Verified, Verify,
@@ -224,7 +225,7 @@ impl<U: Unwind + Copy> Program<U> {
         if note_stack_write(&self.phases, &self.heap, &self.grey, written) == StackWrite::Unwind {
             let cycle = self.phases.cycle().unwrap();
             let stack = self.stack.stopped(&self.shapes);
-            let _ = stack.unwind_barriers(&self.unwind, slot + 7, &self.receipt, cycle).unwrap();
+            let _ = stack.unwind_barriers(&self.unwind, slot + SLOT_BYTES - 1, &self.receipt, cycle).unwrap();
         }
         self.stack.store(slot, core::mem::take(&mut self.register));
     }

@@ -7,6 +7,7 @@ use std::env;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, exit};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use barrier_arch::{Spacing, StkbarSlice};
 use stack_alloc::Stack;
@@ -16,6 +17,13 @@ const CHILD: &str = "STACK_ALLOC_TEST_CHILD";
 /// The three modes that everything is to work in.
 pub(crate) const SPACINGS: [Spacing; 3] =
     [Spacing::Off, Spacing::Exponential { first: Spacing::FIRST }, Spacing::EveryFrame];
+
+static LARGEST: Mutex<()> = Mutex::new(());
+
+/// For a test that takes the largest stacks: in 32 bits of address there is room for one at a time, which takes twice as much until it is aligned.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+    LARGEST.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Does `deed` in a process of its own, which has no other thread: this very test, run again by its full name.
 pub(crate) fn in_child(test: &str, deed: impl FnOnce()) -> Output {
