@@ -238,7 +238,7 @@ pub unsafe fn unwind(bars: &StkbarSlice, sp: usize, dst: usize) -> usize {
     // SAFETY: the caller's promise, passed on.
     let watch = unsafe { Watch::begin(bars, sp) };
     let (position, len) = bars.state();
-    // The word: bytes above its first would, where an ABI has a linkage area, reach for the barrier of that frame itself.
+    // By words: where an ABI has a linkage area, all but the first byte of a frame's last word would count as above that frame's own slot.
     let dst = dst - dst % SLOT_BYTES;
     let next = first_at_or_above(bars, position, len, dst);
     for index in position..next {
